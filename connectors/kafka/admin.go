@@ -1,0 +1,100 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+type admin struct{ *kadm.Client }
+
+func newAdmin(cl *kgo.Client) *admin { return &admin{kadm.NewClient(cl)} }
+
+func (a *admin) Close() error {
+	a.Client.Close()
+	return nil
+}
+
+func (a *admin) Topics(ctx context.Context, names []string) ([]connector.TopicInfo, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	found, err := a.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, temporary(fmt.Errorf("describe topics: %w", err))
+	}
+	infos := make([]connector.TopicInfo, len(names))
+	var faults []error
+	for i, name := range names {
+		t := found[name]
+		infos[i] = connector.TopicInfo{Name: name, Partitions: int32(len(t.Partitions))}
+		if t.Err != nil && !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+			faults = append(faults, explain(fmt.Errorf("topic %s: %w", name, t.Err)))
+		}
+	}
+	return infos, errors.Join(faults...)
+}
+
+func (a *admin) Create(ctx context.Context, topics []connector.TopicSpec) error {
+	var faults []error
+	for _, t := range topics {
+		replication := t.Replication
+		if replication == 0 {
+			replication = -1 // the brokers' default
+		}
+		configs := map[string]*string{}
+		for k, v := range t.Configs {
+			configs[k] = &v
+		}
+		r, err := a.CreateTopic(ctx, t.Partitions, replication, configs, t.Name)
+		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
+			continue // another instance was faster
+		}
+		if r.ErrMessage != "" {
+			err = fmt.Errorf("%w: %s", err, r.ErrMessage)
+		}
+		faults = append(faults, explain(fmt.Errorf("create topic %s with %d partitions: %w", t.Name, t.Partitions, err)))
+	}
+	return errors.Join(faults...)
+}
+
+func (a *admin) Ends(ctx context.Context, names []string) ([][]int64, error) {
+	listed, err := a.ListCommittedOffsets(ctx, names...)
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, temporary(fmt.Errorf("list the ends of topics: %w", err))
+	}
+	ends := make([][]int64, len(names))
+	for i, name := range names {
+		ends[i] = make([]int64, len(listed[name]))
+		for p, o := range listed[name] {
+			ends[i][p] = o.Offset
+		}
+	}
+	return ends, nil
+}
+
+func (a *admin) Committed(ctx context.Context, group string, names []string) ([][]int64, error) {
+	found, err := a.FetchOffsetsForTopics(ctx, group, names...)
+	if err == nil {
+		err = found.Error()
+	}
+	if err != nil {
+		return nil, temporary(fmt.Errorf("fetch the offsets of group %s: %w", group, err))
+	}
+	committed := make([][]int64, len(names))
+	for i, name := range names {
+		committed[i] = make([]int64, len(found[name]))
+		for p, o := range found[name] {
+			committed[i][p] = o.At
+		}
+	}
+	return committed, nil
+}

@@ -1,0 +1,167 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// groupOptions make the client a member of the group whose rebalances come to Poll as events. The callbacks run on a
+// goroutine of the client's, one at a time, and never while the worker holds a batch (BlockRebalanceOnPoll).
+func (w *worker) groupOptions(topics []string, rebalance time.Duration) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumerGroup(w.config.Group),
+		kgo.ConsumeTopics(topics...),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.SessionTimeout(10 * time.Second),
+		kgo.HeartbeatInterval(300 * time.Millisecond), // a member hears of a rebalance by its heartbeat (ENGINE G5)
+		kgo.RebalanceTimeout(rebalance),
+		kgo.OnPartitionsAssigned(w.onAssigned),
+		kgo.OnOffsetsFetched(w.onOffsetsFetched),
+		kgo.AdjustFetchOffsetsFn(w.onOffsets),
+		kgo.OnPartitionsRevoked(w.onRevoked),
+		kgo.OnPartitionsLost(w.onLost),
+	}
+}
+
+// onAssigned pauses the partitions before their first fetch: the worker resumes those whose task is ready.
+// Where they begin is known in onOffsets only.
+func (w *worker) onAssigned(_ context.Context, cl *kgo.Client, added map[string][]int32) {
+	cl.PauseFetchPartitions(added)
+	if len(added) == 0 {
+		w.send(connector.Event{Kind: connector.Assigned, Done: func() {}})
+	}
+}
+
+func (w *worker) onRevoked(_ context.Context, cl *kgo.Client, gone map[string][]int32) {
+	w.release(connector.Revoked, cl, gone)
+}
+
+func (w *worker) onLost(_ context.Context, cl *kgo.Client, gone map[string][]int32) {
+	w.release(connector.Lost, cl, gone)
+}
+
+// release hands the event over and waits until the worker has let the partitions go: the group stands still meanwhile.
+func (w *worker) release(kind connector.EventKind, cl *kgo.Client, gone map[string][]int32) {
+	if len(gone) == 0 {
+		return
+	}
+	done := make(chan struct{})
+	e := connector.Event{Kind: kind, Done: func() { close(done) }}
+	for topic, partitions := range gone {
+		for _, p := range partitions {
+			e.Partitions = append(e.Partitions, connector.Assignment{Partition: connector.Partition{Topic: w.topics[topic], Partition: p}})
+		}
+	}
+	if w.send(e) {
+		select {
+		case <-done:
+		case <-w.ctx.Done():
+		}
+	}
+	cl.ResumeFetchPartitions(gone) // a pause would survive and stall the next assignment
+}
+
+func (w *worker) send(e connector.Event) bool {
+	select {
+	case w.events <- e:
+		return true
+	case <-w.ctx.Done():
+		return false
+	}
+}
+
+// onOffsetsFetched keeps the metadata that was committed with the offsets.
+func (w *worker) onOffsetsFetched(_ context.Context, _ *kgo.Client, r *kmsg.OffsetFetchResponse) error {
+	for _, g := range r.Groups {
+		for _, t := range g.Topics {
+			m := map[int32]string{}
+			for _, p := range t.Partitions {
+				if p.Metadata != nil {
+					m[p.Partition] = *p.Metadata
+				}
+			}
+			w.metadata[t.Topic] = m
+		}
+	}
+	return nil
+}
+
+// onOffsets decides where newly assigned partitions begin and tells the worker.
+func (w *worker) onOffsets(ctx context.Context, fetched map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	var names []string
+	for topic := range fetched {
+		names = append(names, topic)
+	}
+	starts, err := w.admin.ListStartOffsets(ctx, names...)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, err // the client joins again
+	}
+	ends, err := w.admin.ListCommittedOffsets(ctx, names...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	event := connector.Event{Kind: connector.Assigned, Done: func() {}}
+	for topic, partitions := range fetched {
+		first, err := w.firstOffsets(ctx, topic, starts, ends)
+		if err != nil {
+			return nil, err
+		}
+		for p, offset := range partitions {
+			start, _ := starts.Lookup(topic, p)
+			end, _ := ends.Lookup(topic, p)
+			a := connector.Assignment{
+				Partition: connector.Partition{Topic: w.topics[topic], Partition: p},
+				Offset:    offset.EpochOffset().Offset, End: end.Offset, Metadata: w.metadata[topic][p],
+			}
+			switch source := w.sources[a.Topic]; {
+			case a.Offset < 0:
+				a.Offset, a.Metadata = first[p], ""
+			case a.Offset < start.Offset && source.SkipGap:
+				a.Gap, a.Offset = start.Offset-a.Offset, start.Offset
+			case a.Offset < start.Offset:
+				w.fail(fmt.Errorf("topic %s, partition %d: %w: offset %d is committed and the log begins at %d; give the topic more retention, or go on at the beginning with OnGap(framework.Skip), which counts the %d lost records",
+					topic, p, ErrOffsetOutOfRange, a.Offset, start.Offset, start.Offset-a.Offset))
+			case a.Offset > end.Offset:
+				w.fail(fmt.Errorf("topic %s, partition %d: %w: offset %d is committed and the log ends at %d; delete the offsets of group %s to begin anew",
+					topic, p, ErrOffsetOutOfRange, a.Offset, end.Offset, w.config.Group))
+			}
+			partitions[p] = kgo.NewOffset().At(a.Offset)
+			event.Partitions = append(event.Partitions, a)
+		}
+	}
+	w.send(event)
+	return fetched, nil
+}
+
+// firstOffsets returns where the partitions of a topic begin where nothing is committed.
+func (w *worker) firstOffsets(ctx context.Context, topic string, starts, ends kadm.ListedOffsets) (map[int32]int64, error) {
+	begin := w.sources[w.topics[topic]].Start
+	listed := starts
+	switch {
+	case begin.Latest:
+		listed = ends
+	case !begin.At.IsZero():
+		var err error
+		if listed, err = w.admin.ListOffsetsAfterMilli(ctx, begin.At.UnixMilli(), topic); err != nil {
+			return nil, err
+		}
+	}
+	first := map[int32]int64{}
+	for p, o := range listed[topic] {
+		first[p] = o.Offset
+	}
+	return first, nil
+}

@@ -1,0 +1,178 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// restoration reads changelog partitions from their beginning to their end, with a client of its own outside the group.
+type restoration struct {
+	worker *worker
+	ctx    context.Context
+	cancel context.CancelFunc
+	wanted int // partitions whose runs the worker still wants; used by the worker's goroutine
+}
+
+// restored is what a restoration hands over: what it fetched, or the partitions that are at their end.
+type restored struct {
+	by      *restoration
+	fetches kgo.Fetches
+	ended   []connector.Partition
+	err     error
+}
+
+// Restore starts to read partitions.
+func (w *worker) Restore(partitions []connector.Partition) {
+	w.RestoreStop(partitions)
+	r := &restoration{worker: w, wanted: len(partitions)}
+	r.ctx, r.cancel = context.WithCancel(w.ctx)
+	for _, p := range partitions {
+		w.restorations[p] = r
+	}
+	w.running.Go(func() {
+		defer r.cancel()
+		if err := r.run(partitions); err != nil && r.ctx.Err() == nil {
+			r.send(restored{by: r, err: err})
+		}
+	})
+}
+
+// RestoreStop gives up partitions.
+func (w *worker) RestoreStop(partitions []connector.Partition) {
+	for _, p := range partitions {
+		if r := w.restorations[p]; r != nil {
+			delete(w.restorations, p)
+			r.done()
+		}
+	}
+}
+
+func (r *restoration) done() {
+	if r.wanted--; r.wanted == 0 {
+		r.cancel()
+	}
+}
+
+func (r *restoration) send(x restored) bool {
+	select {
+	case r.worker.runs <- x:
+		return true
+	case <-r.ctx.Done():
+		return false
+	}
+}
+
+// run reads until each partition is at the last stable offset that it had at the beginning.
+func (r *restoration) run(partitions []connector.Partition) error {
+	w := r.worker
+	cl, err := w.cluster.client(w.fetchOptions(w.config.Budget / fetchShare)...)
+	if err != nil {
+		return err
+	}
+	defer cl.CloseAllowingRebalance()
+	left, begin, err := r.spans(kadm.NewClient(cl), partitions)
+	if err != nil {
+		return err
+	}
+	cl.AddConsumePartitions(begin)
+	for len(left) > 0 {
+		fetches := cl.PollRecords(r.ctx, 0)
+		if r.ctx.Err() != nil {
+			return nil
+		}
+		var fault error
+		var ended []connector.Partition
+		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+			if p.Err != nil && !kerr.IsRetriable(p.Err) {
+				fault = fmt.Errorf("restore from topic %s, partition %d: %w", p.Topic, p.Partition, readError(p.Err))
+			}
+			at := connector.Partition{Topic: w.topics[p.Topic], Partition: p.Partition}
+			if n := len(p.Records); n > 0 && p.Records[n-1].Offset+1 >= left[at] {
+				if _, waiting := left[at]; waiting {
+					delete(left, at)
+					ended = append(ended, at)
+				}
+			}
+		})
+		if fault != nil {
+			return fault
+		}
+		if !r.send(restored{by: r, fetches: fetches, ended: ended}) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// spans returns the ends of the partitions that hold something, and where each begins. Empty ones are reported at once.
+func (r *restoration) spans(admin *kadm.Client, partitions []connector.Partition) (ends map[connector.Partition]int64, begin map[string]map[int32]kgo.Offset, err error) {
+	w := r.worker
+	ends, begin = map[connector.Partition]int64{}, map[string]map[int32]kgo.Offset{}
+	names := w.byName(partitions)
+	var empty []connector.Partition
+	for name := range names {
+		starts, err := admin.ListStartOffsets(r.ctx, name)
+		if err == nil {
+			err = starts.Error()
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("find the beginning of topic %s: %w", name, explain(err))
+		}
+		stable, err := admin.ListCommittedOffsets(r.ctx, name)
+		if err == nil {
+			err = stable.Error()
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("find the end of topic %s: %w", name, explain(err))
+		}
+		for _, p := range names[name] {
+			first, _ := starts.Lookup(name, p)
+			end, _ := stable.Lookup(name, p)
+			at := connector.Partition{Topic: w.topics[name], Partition: p}
+			if first.Offset >= end.Offset {
+				empty = append(empty, at)
+				continue
+			}
+			ends[at] = end.Offset
+			if begin[name] == nil {
+				begin[name] = map[int32]kgo.Offset{}
+			}
+			begin[name][p] = kgo.NewOffset().At(first.Offset)
+		}
+	}
+	if len(empty) > 0 {
+		r.send(restored{by: r, ended: empty})
+	}
+	return ends, begin, nil
+}
+
+// acceptRestored puts what a restoration brought into the batch, as far as it is still wanted.
+func (w *worker) acceptRestored(b *connector.Batch, x restored) {
+	if x.err != nil {
+		w.fail(x.err)
+		return
+	}
+	var all connector.Batch
+	if err := w.convert(&all, x.fetches); err != nil {
+		w.fail(err)
+		return
+	}
+	for _, run := range all.Runs {
+		if w.restorations[run.Partition] == x.by {
+			run.Restore = true
+			b.Runs = append(b.Runs, run)
+		}
+	}
+	for _, p := range x.ended {
+		if w.restorations[p] == x.by {
+			delete(w.restorations, p)
+			x.by.done()
+			b.Runs = append(b.Runs, connector.Run{Partition: p, End: -1, Restore: true, Restored: true})
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// worker is one member of the group with its own producer: one client.
+//
+// Goroutines: fetch polls the client, one batch ahead of the worker; each restoration has its own; the client calls the
+// group callbacks (group.go) from one of its. All of them hand over through channels to Poll and end before Close returns.
+type worker struct {
+	cluster *cluster
+	config  connector.WorkerConfig
+	client  *kgo.Client
+	admin   *kadm.Client
+	log     *slog.Logger
+	topics  map[string]int32 // index by name
+	sources map[int32]connector.Source
+
+	fetched chan kgo.Fetches     // from fetch; unbuffered
+	next    chan struct{}        // to fetch: the batch is done with, rebalances are allowed
+	events  chan connector.Event // from the group callbacks
+	runs    chan restored        // from restorations; unbuffered
+	woken   chan struct{}        // capacity 1
+	failed  chan error           // capacity 1: the group cannot go on
+	holding bool                 // fetch waits for next
+
+	restorations map[connector.Partition]*restoration // the one whose runs are wanted
+	metadata     map[string]map[int32]string          // of the offsets fetched last; only used by group callbacks
+	free         recordPool
+	slabs        slabPool
+	purgeRefused sync.Once
+
+	ctx       context.Context // ends with Close
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
+	closeOnce sync.Once
+}
+
+// fetchShare is the part of the worker's budget that the client may fetch ahead.
+const fetchShare = 4
+
+// Open joins the group with one more member.
+func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (connector.Worker, error) {
+	w := &worker{
+		cluster: c, config: config, log: config.Logger, topics: map[string]int32{}, sources: map[int32]connector.Source{},
+		fetched: make(chan kgo.Fetches), next: make(chan struct{}), events: make(chan connector.Event, 16),
+		runs: make(chan restored), woken: make(chan struct{}, 1), failed: make(chan error, 1),
+		restorations: map[connector.Partition]*restoration{}, metadata: map[string]map[int32]string{},
+	}
+	for i, name := range config.Topics {
+		w.topics[name] = int32(i)
+	}
+	var names []string
+	for _, s := range config.Sources {
+		w.sources[s.Topic] = s
+		names = append(names, config.Topics[s.Topic])
+	}
+	var groups [][]string
+	for _, g := range config.Groups {
+		var topics []string
+		for _, t := range g {
+			topics = append(topics, config.Topics[t])
+		}
+		groups = append(groups, topics)
+	}
+	rebalance := config.Rebalance
+	if rebalance <= 0 {
+		rebalance = time.Minute
+	}
+	options := append(w.fetchOptions(config.Budget/fetchShare), w.groupOptions(names, rebalance)...)
+	options = append(options, kgo.Balancers(newBalancer(groups, config.Process, config.Hash, 1)))
+	options = append(options, w.produceOptions()...)
+	client, err := c.client(options...)
+	if err != nil {
+		return nil, err
+	}
+	w.client, w.admin = client, kadm.NewClient(client)
+	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	w.running.Go(w.fetch)
+	return w, nil
+}
+
+// fetchOptions bound what the client fetches ahead.
+func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
+	total := int32(min(max(bytes, 256<<10), 16<<20))
+	return []kgo.Opt{
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // positions must reach the last stable offset
+		kgo.FetchMaxBytes(total),
+		kgo.FetchMaxPartitionBytes(min(total, 1<<20)),
+		kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.BrokerMaxReadBytes(max(100<<20, 2*total)),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is an error, never a silent jump
+	}
+}
+
+// fetch polls, and lets the group rebalance only when the worker is done with what it polled.
+func (w *worker) fetch() {
+	defer w.client.AllowRebalance()
+	for {
+		f := w.client.PollRecords(w.ctx, 0)
+		if w.ctx.Err() != nil {
+			return
+		}
+		if len(f) == 0 {
+			w.client.AllowRebalance()
+			continue
+		}
+		select {
+		case w.fetched <- f:
+		case <-w.ctx.Done():
+			return
+		}
+		select {
+		case <-w.next:
+		case <-w.ctx.Done():
+			return
+		}
+		w.client.AllowRebalance()
+	}
+}
+
+var errClosed = errors.New("the worker is closed")
+
+// Poll returns what the group, the client and restorations have brought.
+func (w *worker) Poll(ctx context.Context, wait time.Duration) (connector.Batch, error) {
+	var b connector.Batch
+	if w.holding {
+		w.holding = false
+		select {
+		case w.next <- struct{}{}:
+		case <-w.ctx.Done():
+			return b, errClosed
+		}
+	}
+	if w.drain(&b); len(b.Events) > 0 {
+		return b, nil
+	}
+	if wait <= 0 {
+		err := w.look(&b)
+		return b, err
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case e := <-w.events:
+		b.Events = append(b.Events, e)
+	case f := <-w.fetched:
+		err := w.accept(&b, f)
+		return b, err
+	case r := <-w.runs:
+		w.acceptRestored(&b, r)
+	case err := <-w.failed:
+		return b, err
+	case <-w.woken:
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-w.ctx.Done():
+		return b, errClosed
+	}
+	w.drain(&b)
+	return b, nil
+}
+
+// look takes what is there without waiting.
+func (w *worker) look(b *connector.Batch) error {
+	select {
+	case f := <-w.fetched:
+		return w.accept(b, f)
+	case r := <-w.runs:
+		w.acceptRestored(b, r)
+	case err := <-w.failed:
+		return err
+	case <-w.woken:
+	case <-w.ctx.Done():
+		return errClosed
+	default:
+	}
+	return nil
+}
+
+// accept takes a batch of the client. What was assigned before it was fetched is in events by now and comes first.
+func (w *worker) accept(b *connector.Batch, f kgo.Fetches) error {
+	w.holding = true
+	w.drain(b)
+	return w.convert(b, f)
+}
+
+// drain takes the events that are there.
+func (w *worker) drain(b *connector.Batch) {
+	for {
+		select {
+		case e := <-w.events:
+			b.Events = append(b.Events, e)
+		default:
+			return
+		}
+	}
+}
+
+// Wake ends a Poll that waits.
+func (w *worker) Wake() {
+	select {
+	case w.woken <- struct{}{}:
+	default:
+	}
+}
+
+// fail makes the next Poll return the error.
+func (w *worker) fail(err error) {
+	select {
+	case w.failed <- err:
+	default:
+	}
+}
+
+// Pause stops fetching partitions.
+func (w *worker) Pause(partitions []connector.Partition) {
+	w.client.PauseFetchPartitions(w.byName(partitions))
+}
+
+// Resume starts fetching partitions again.
+func (w *worker) Resume(partitions []connector.Partition) {
+	w.client.ResumeFetchPartitions(w.byName(partitions))
+}
+
+func (w *worker) byName(partitions []connector.Partition) map[string][]int32 {
+	m := map[string][]int32{}
+	for _, p := range partitions {
+		name := w.config.Topics[p.Topic]
+		m[name] = append(m[name], p.Partition)
+	}
+	return m
+}
+
+// Close leaves the group and closes the client.
+func (w *worker) Close(ctx context.Context) (err error) {
+	w.closeOnce.Do(func() {
+		w.cancel()
+		w.running.Wait()
+		if err = w.client.LeaveGroupContext(ctx); err != nil {
+			err = fmt.Errorf("leave group %s: %w", w.config.Group, err)
+			if errors.Is(err, context.DeadlineExceeded) || errors.Is(temporary(err), connector.ErrTemporary) {
+				w.log.Warn("the group was not told that this member leaves", "error", err)
+				err = nil
+			}
+		}
+		w.client.Close()
+	})
+	return err
+}

@@ -1,0 +1,166 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// produceOptions: idempotent, acknowledged by all replicas (both the client's defaults), compressed, into the partition
+// that the framework chose. What is unacknowledged is bounded by the driver, so the client never blocks.
+func (w *worker) produceOptions() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.MaxBufferedRecords(math.MaxInt32),
+		kgo.ProducerLinger(2 * time.Millisecond),
+	}
+}
+
+// slab is one Write's records for the client, reused when all are acknowledged.
+type slab struct {
+	worker  *worker
+	records []kgo.Record
+	left    atomic.Int64
+	acked   func(int, error)
+	promise func(*kgo.Record, error) // s.done, made once
+}
+
+type slabPool struct{ sync.Pool }
+
+func (w *worker) slab(n int) *slab {
+	s, _ := w.slabs.Get().(*slab)
+	if s == nil {
+		s = &slab{worker: w}
+		s.promise = s.done
+	}
+	if cap(s.records) < n {
+		s.records = make([]kgo.Record, n)
+	}
+	s.records = s.records[:n]
+	s.left.Store(int64(n))
+	return s
+}
+
+// Write hands records to the producer.
+func (w *worker) Write(outs []connector.Out, acked func(int, error)) {
+	s := w.slab(len(outs))
+	s.acked = acked
+	for i := range outs {
+		o, r := &outs[i], &s.records[i]
+		*r = kgo.Record{
+			Topic: w.config.Topics[o.Topic], Partition: o.Partition, Timestamp: time.UnixMilli(o.Time),
+			Key: o.Key, Value: o.Value,
+		}
+		for _, h := range o.Headers {
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+		}
+		w.client.TryProduce(context.Background(), r, s.promise)
+	}
+}
+
+// done is the promise of each record; the client calls it from one goroutine of its own.
+func (s *slab) done(r *kgo.Record, err error) {
+	if err != nil {
+		err = fmt.Errorf("write to topic %s, partition %d: a record of %d bytes: %w", r.Topic, r.Partition, len(r.Key)+len(r.Value), explain(err))
+	}
+	s.acked(len(r.Key)+len(r.Value), err)
+	if s.left.Add(-1) == 0 {
+		clear(s.records)
+		s.acked = nil
+		s.worker.slabs.Put(s)
+	}
+}
+
+// Commit stores positions.
+func (w *worker) Commit(ctx context.Context, positions []connector.Position) error {
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	metadata := map[string]map[int32]string{}
+	for _, p := range positions {
+		name := w.config.Topics[p.Topic]
+		if offsets[name] == nil {
+			offsets[name], metadata[name] = map[int32]kgo.EpochOffset{}, map[int32]string{}
+		}
+		offsets[name][p.Partition.Partition] = kgo.EpochOffset{Epoch: -1, Offset: p.Offset}
+		metadata[name][p.Partition.Partition] = p.Metadata
+	}
+	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
+		for i := range r.Topics {
+			t := &r.Topics[i]
+			for j := range t.Partitions {
+				m := metadata[t.Topic][t.Partitions[j].Partition]
+				t.Partitions[j].Metadata = &m
+			}
+		}
+		return nil
+	})
+	var result error
+	w.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, r *kmsg.OffsetCommitResponse, err error) {
+		result = w.commitError(r, err)
+	})
+	return result
+}
+
+// commitError looks at every partition's answer.
+func (w *worker) commitError(r *kmsg.OffsetCommitResponse, err error) error {
+	if err != nil {
+		return temporary(err)
+	}
+	refused := &connector.CommitError{}
+	var faults []error
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			err := kerr.ErrorForCode(p.ErrorCode)
+			switch {
+			case err == nil:
+			case notOurs(err):
+				refused.Err = err
+				refused.Refused = append(refused.Refused, connector.Partition{Topic: w.topics[t.Topic], Partition: p.Partition})
+			default:
+				faults = append(faults, temporary(fmt.Errorf("topic %s, partition %d: %w", t.Topic, p.Partition, err)))
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	if refused.Err != nil {
+		return refused
+	}
+	return nil
+}
+
+// notOurs: the group gave the partition to another member, or is about to.
+func notOurs(err error) bool {
+	return errors.Is(err, kerr.IllegalGeneration) || errors.Is(err, kerr.UnknownMemberID) ||
+		errors.Is(err, kerr.RebalanceInProgress) || errors.Is(err, kerr.FencedInstanceID)
+}
+
+// Purge deletes consumed records, in the background.
+func (w *worker) Purge(positions []connector.Position) {
+	requests := map[string]map[int32]int64{}
+	for _, p := range positions {
+		name := w.config.Topics[p.Topic]
+		if requests[name] == nil {
+			requests[name] = map[int32]int64{}
+		}
+		requests[name][p.Partition.Partition] = p.Offset
+	}
+	w.running.Go(func() {
+		for topic, partitions := range requests {
+			if err := w.deleteRecords(topic, partitions); err != nil && w.ctx.Err() == nil {
+				w.purgeRefused.Do(func() {
+					w.log.Warn("consumed records of repartition topics cannot be deleted: allow it, or set retention.ms on them", "topic", topic, "error", err)
+				})
+			}
+		}
+	})
+}

@@ -1,0 +1,102 @@
+package framework
+
+import "fmt"
+
+// Aggregate folds the values of each key; the results are a table, kept in a store of that name.
+func (g Grouped[K, V]) Aggregate[A any](name string, a Aggregator[V, A]) Table[K, A] {
+	return aggregate(g, "aggregate", name, a)
+}
+
+// Count counts the records of each key; the counts are a table, kept in a store of that name.
+func (g Grouped[K, V]) Count(name string) Table[K, int64] {
+	one := func(n int64, _ V) int64 { return n + 1 }
+	return aggregate(g, "count", name, Fold(0, one).Merge(Add[int64]))
+}
+
+// Reduce folds the values of each key by f, beginning with the first value; the results are a table, kept in a store of
+// that name. f is called in the order of arrival: it need not commute, so that nothing is folded before a repartition.
+func (g Grouped[K, V]) Reduce(name string, f func(V, V) V) Table[K, V] {
+	in := repartitioned(g.n, name, func() *node {
+		return repartition(Stream[K, V]{n: g.n}, name).n
+	})
+	return fold[K](in, "reduce", name, g.emit, g.n.values, func(acc V, present bool, v V) V {
+		if !present {
+			return v
+		}
+		return f(acc, v)
+	})
+}
+
+func aggregate[K comparable, V, A any](g Grouped[K, V], kind, name string, a Aggregator[V, A]) Table[K, A] {
+	if a.shared != nil {
+		g.n.topology.fault(fmt.Errorf("%s %s: %w", kind, name, a.shared))
+	}
+	var codec any
+	if a.codec != nil {
+		codec = a.codec
+	}
+	if g.n.rekeyed && a.merge != nil {
+		return fold[K](combined(g, name, codec, a), kind, name, g.emit, codec, func(acc A, present bool, partial A) A {
+			if !present {
+				return partial
+			}
+			return a.merge(acc, partial)
+		})
+	}
+	in := repartitioned(g.n, name, func() *node {
+		return repartition(Stream[K, V]{n: g.n}, name).n
+	})
+	return fold[K](in, kind, name, g.emit, codec, func(acc A, present bool, v V) A {
+		if !present {
+			acc = a.first()
+		}
+		return a.add(acc, v)
+	})
+}
+
+// fold adds the node that keeps one accumulator a key: the operator behind Count, Reduce and Aggregate.
+func fold[K comparable, V, A any](in *node, kind, name string, emit EmitPolicy, values any, step func(acc A, present bool, v V) A) Table[K, A] {
+	out := apply(Stream[K, V]{n: in}, kind, name, func(op *Op, next Emit[K, A]) Emit[K, V] {
+		store := op.Store(Store[K, A]{name: name, keys: in.keys, values: values})
+		entered, id := op.enter()
+		changed := emitChanges(op, store, emit, next)
+		return func(m *Meta, k K, v V) error {
+			if m.NoKey {
+				op.drop(dropNullKey)
+				return nil
+			}
+			if m.Deleted {
+				op.drop(dropNullValue)
+				return nil
+			}
+			*entered = id
+			e := store.Entry(k)
+			acc, present := e.Value()
+			acc = step(acc, present, v)
+			e.Set(acc, m.Time)
+			return changed(m, k, acc, e.Time())
+		}
+	})
+	out.n.stateful, out.n.values = true, values
+	return Table[K, A]{n: out.n}
+}
+
+// emitChanges returns what an operator calls after it changed a key of its store. By policy the change goes downstream
+// at once, or the last one of each key does at the end of the round.
+func emitChanges[K comparable, A any](op *Op, store *KV[K, A], emit EmitPolicy, next Emit[K, A]) func(m *Meta, k K, a A, time int64) error {
+	var scratch Meta
+	if emit.everyUpdate {
+		return func(m *Meta, k K, a A, time int64) error {
+			scratch = *m
+			scratch.Time, scratch.Birth = time, time
+			return next(&scratch, k, a)
+		}
+	}
+	op.OnCommit(func() error {
+		return store.Changed(func(k K, a A, time int64, present bool) error {
+			scratch = Meta{Time: time, Birth: time, Deleted: !present}
+			return next(&scratch, k, a)
+		})
+	})
+	return func(*Meta, K, A, int64) error { return nil }
+}

@@ -1,0 +1,126 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/driver"
+)
+
+// App is a topology with its configuration, ready to run once.
+type App struct {
+	config   Config
+	plan     *driver.Plan
+	via      connector.Connector
+	counters *driver.Counters
+	ready    chan struct{}
+	once     sync.Once
+	started  sync.Mutex
+}
+
+// Build checks the topology and the configuration and reports every fault at once. What only the brokers can say is
+// reported by Run, at once too.
+func (t *Topology) Build(c Config) (*App, error) {
+	plan, err := t.Plan(c.Name)
+	via, connectorErr := t.connector(c)
+	if err := errors.Join(c.validate(), err, connectorErr); err != nil {
+		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return &App{config: c, plan: plan, via: via, counters: &driver.Counters{}, ready: make(chan struct{})}, nil
+}
+
+// connector returns the connector of the topics' kind.
+func (t *Topology) connector(c Config) (connector.Connector, error) {
+	factory := t.factory()
+	for _, via := range c.Connectors {
+		if via.Kind() == factory.Kind {
+			return via, nil
+		}
+	}
+	return nil, fmt.Errorf("the topics are of the connector %q and Config.Connectors has none of that kind", factory.Kind)
+}
+
+// ErrRunTwice: an App runs once; build another one to run again.
+var ErrRunTwice = errors.New("the application ran already: build it again to run it again")
+
+// Run runs the application until ctx ends or something fails. It blocks, and returns when everything processed is
+// flushed and committed, the group is left and every goroutine and connection of the application is gone; nil after a
+// stop by ctx, or, of a bounded run, when the input is used up.
+func (a *App) Run(ctx context.Context) error {
+	if !a.started.TryLock() {
+		return ErrRunTwice
+	}
+	unregister, err := a.observe()
+	if err != nil {
+		return err
+	}
+	return errors.Join(driver.Run(ctx, driver.Config{
+		Plan: a.plan, Connector: a.via, Workers: a.config.Workers, BudgetBytes: a.config.budget(),
+		CommitEvery: a.config.CommitInterval, Shutdown: a.config.ShutdownTimeout, PurgeEvery: a.config.PurgeInterval,
+		Bounded: a.config.Bounded, Replication: int16(a.config.Replication), Logger: a.config.Logger.With("app", a.config.Name),
+		OnState: a.onState, OnRestore: a.config.OnRestore, Counters: a.counters,
+	}), unregister())
+}
+
+// Ready is closed when all partitions that this process was given run for the first time, their stores restored.
+func (a *App) Ready() <-chan struct{} { return a.ready }
+
+func (a *App) onState(s State) {
+	if s == Running {
+		a.once.Do(func() { close(a.ready) })
+	}
+	if a.config.OnState != nil {
+		a.config.OnState(s)
+	}
+}
+
+// Stats is what the application has counted since it began to run, and what it holds now.
+type Stats struct {
+	In       int64            // records processed
+	Out      int64            // records written, changelogs included
+	Restored int64            // changelog records read
+	Commits  int64            // answered
+	Lag      int64            // records not read yet, of the partitions of this process
+	Held     int64            // bytes of the budget in use
+	Dropped  map[string]int64 // records by reason
+	Gap      int64            // offsets skipped since their records were deleted before they were read
+	Pauses   map[string]int64 // pauses of partitions by reason
+}
+
+// Stats may be called at any time from any goroutine.
+func (a *App) Stats() Stats {
+	c := a.counters
+	s := Stats{
+		In: c.In.Load(), Out: c.Out.Load(), Restored: c.Restored.Load(), Commits: c.Commits.Load(), Lag: c.Lag(),
+		Held: c.Held.Load(), Gap: c.Gap.Load(), Dropped: map[string]int64{}, Pauses: map[string]int64{},
+	}
+	for i := range c.Drops {
+		if n := c.Drops[i].Load(); n > 0 {
+			s.Dropped[dropName(i)] = n
+		}
+	}
+	for i := range c.Pauses {
+		if n := c.Pauses[i].Load(); n > 0 {
+			s.Pauses[driver.PauseName(i)] = n
+		}
+	}
+	return s
+}
+
+// Run builds the topology that build declares and runs it.
+func Run(ctx context.Context, c Config, build func(*Topology)) error {
+	t := New()
+	build(t)
+	app, err := t.Build(c)
+	if err != nil {
+		return err
+	}
+	return app.Run(ctx)
+}

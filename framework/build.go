@@ -1,0 +1,338 @@
+package framework
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/driver"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// env is where a task runs.
+type env = driver.TaskEnv
+
+// build is a topology made ready: nodes put into sub-topologies, topics and stores numbered. It is made once, and read
+// by all tasks.
+type build struct {
+	topology *Topology
+	app      string
+	sub      []int // of each node
+	names    []string
+	topics   map[*topicUse]int32
+	stores   map[string]int32 // store name -> changelog topic
+	plan     *driver.Plan
+	scratch  bool // tasks are opened to find stores and faults
+	faults   []error
+}
+
+// Plan checks the topology and makes it ready to run as the named application. All faults are in the error, joined.
+// Build and the test driver call it.
+func (t *Topology) Plan(app string) (*driver.Plan, error) {
+	b := newBuild(t, app)
+	b.faults = append(b.faults, t.faults...)
+	b.check()
+	b.divide()
+	b.number()
+	if b.open(); len(b.faults) > 0 {
+		return nil, errors.Join(b.faults...)
+	}
+	h := fnv.New64a()
+	h.Write([]byte(t.Describe().String()))
+	b.plan.Hash = h.Sum64()
+	b.plan.Build = b.task
+	return b.plan, nil
+}
+
+func newBuild(t *Topology, app string) *build {
+	return &build{topology: t, app: app, topics: map[*topicUse]int32{}, stores: map[string]int32{}, plan: &driver.Plan{App: app}}
+}
+
+func (b *build) fault(format string, args ...any) {
+	b.faults = append(b.faults, fmt.Errorf(format, args...))
+}
+
+// check finds what is wrong with the graph itself.
+func (b *build) check() {
+	t := b.topology
+	if b.app == "" {
+		b.fault("the application has no name: set Config.Name")
+	} else if err := driver.CheckName(b.app); err != nil {
+		b.fault("application name %q: %w", b.app, err)
+	}
+	if !slices.ContainsFunc(t.nodes, func(n *node) bool { return n.reads != nil }) {
+		b.fault("the topology reads nothing: begin with From(topic)")
+	}
+	sinks := map[string]*node{}
+	repartitions := map[string]*node{}
+	for _, n := range t.nodes {
+		if n.stateful || n.writes != nil && n.writes.internal {
+			switch {
+			case n.name == "":
+				b.fault("%s%s: it keeps state and needs a name: its store and topics are called after it", n, after(n))
+			default:
+				if err := driver.CheckName(n.name); err != nil {
+					b.fault("%s: its name: %w", n, err)
+				}
+			}
+		}
+		if n.writes != nil && n.writes.internal {
+			if other := repartitions[n.name]; other != nil && n.name != "" {
+				b.fault("%s and %s have the same name: their repartition topic would be one", other, n)
+			}
+			repartitions[n.name] = n
+		}
+		if len(n.out) == 0 && !n.sink && !n.stateful {
+			b.fault("%s%s: nothing takes its output: end the stream with To, ForEach or an aggregate", n, after(n))
+		}
+		if n.writes != nil && !n.writes.internal {
+			if other := sinks[n.writes.name]; other != nil && other.writes.types != n.writes.types {
+				b.fault("topic %s is written as %s and as %s", n.writes.name, other.writes.types, n.writes.types)
+			}
+			sinks[n.writes.name] = n
+		}
+	}
+	b.checkConnector()
+}
+
+// checkConnector: all topics of a graph are of one connector.
+func (b *build) checkConnector() {
+	kinds := map[string][]string{}
+	for _, n := range b.topology.nodes {
+		for _, u := range []*topicUse{n.reads, n.writes} {
+			if u != nil && !u.internal {
+				kinds[u.factory.Kind] = append(kinds[u.factory.Kind], u.name)
+			}
+		}
+	}
+	if len(kinds) > 1 {
+		b.fault("topics of several connectors in one graph: %v; all topics of a graph are of one connector", kinds)
+	}
+}
+
+func after(n *node) string {
+	if len(n.in) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (after [%s])", n.in[0])
+}
+
+// divide puts nodes that are linked by streams into one sub-topology, numbered by their first node.
+func (b *build) divide() {
+	b.sub = make([]int, len(b.topology.nodes))
+	for i := range b.sub {
+		b.sub[i] = -1
+	}
+	subs := 0
+	var mark func(n *node, sub int)
+	mark = func(n *node, sub int) {
+		if b.sub[n.id] >= 0 {
+			return
+		}
+		b.sub[n.id] = sub
+		for _, next := range slices.Concat(n.in, n.out) {
+			mark(next, sub)
+		}
+	}
+	for _, n := range b.topology.nodes {
+		b.names = append(b.names, n.String())
+		if b.sub[n.id] < 0 {
+			mark(n, subs)
+			subs++
+		}
+	}
+	b.plan.Subs = make([]driver.Sub, subs)
+}
+
+// number gives topics their indices and says what sub-topologies read and write.
+func (b *build) number() {
+	byName := map[string]int32{}
+	add := func(u *topicUse, role driver.Role, sub int) int32 {
+		name := u.name
+		if u.internal {
+			name = b.app + "-" + u.name + "-repartition"
+		}
+		at, ok := byName[name]
+		if !ok {
+			at = int32(len(b.plan.Topics))
+			byName[name] = at
+			b.plan.Topics = append(b.plan.Topics, driver.Topic{Name: name, Spec: u.spec, Like: -1})
+		}
+		topic := &b.plan.Topics[at]
+		topic.Role |= role
+		if u.spec.Partitions > 0 {
+			topic.Spec = u.spec
+		}
+		if role == driver.RoleRepartition {
+			topic.Spec = driver.RepartitionSpec(name)
+		}
+		if role == driver.RoleRepartition && topic.Like < 0 {
+			topic.Like = sub
+		}
+		b.topics[u] = at
+		return at
+	}
+	for _, n := range b.topology.nodes { // writers first: a repartition topic is like the sub-topology that writes it
+		if n.writes != nil {
+			role := driver.RoleSink
+			if n.writes.internal {
+				role = driver.RoleRepartition
+			}
+			add(n.writes, role, b.sub[n.id])
+		}
+	}
+	for _, n := range b.topology.nodes {
+		if n.reads == nil {
+			continue
+		}
+		role := driver.RoleSource
+		if n.reads.internal {
+			role = driver.RoleRepartition
+		}
+		at := add(n.reads, role, b.sub[n.id])
+		b.plan.Topics[at].Start, b.plan.Topics[at].SkipGap = n.reads.source.start, n.reads.source.gap == Skip
+		sub := &b.plan.Subs[b.sub[n.id]]
+		sub.Sources = append(sub.Sources, at)
+	}
+	for _, n := range b.topology.nodes {
+		sub := &b.plan.Subs[b.sub[n.id]]
+		if n.writes != nil {
+			if at := b.topics[n.writes]; b.plan.Topics[at].Role&(driver.RoleRepartition|driver.RoleSource) != 0 {
+				sub.Feeds = append(sub.Feeds, at)
+			}
+		}
+		if n.stateful {
+			b.together(sub, n)
+		}
+	}
+}
+
+// together notes which sources must be partitioned alike: those that reach an operator that keeps state by key.
+func (b *build) together(sub *driver.Sub, n *node) {
+	var topics []int32
+	for _, source := range n.sources() {
+		topics = append(topics, b.topics[source.reads])
+		if source.unkeyed {
+			sub.Unkeyed = n.String()
+		}
+	}
+	if len(topics) > 1 {
+		sub.Together = append(sub.Together, driver.Together{Operator: n.String(), Topics: topics})
+	}
+}
+
+// open builds one scratch task a sub-topology: operators run, and what they need becomes known.
+func (b *build) open() {
+	b.scratch = true
+	for _, n := range b.topology.nodes {
+		n.stores = nil
+	}
+	for sub := range b.plan.Subs {
+		partitions := make([]int32, len(b.plan.Topics))
+		for i := range partitions {
+			partitions[i] = 1
+		}
+		_, err := b.task(env{Context: context.Background(), Sub: sub, Partitions: partitions, Tasks: 1})
+		if err != nil {
+			b.faults = append(b.faults, err)
+		}
+	}
+	b.scratch = false
+}
+
+// task makes a task of a sub-topology.
+func (b *build) task(e env) (task *engine.Task, err error) {
+	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes))}
+	defer func() {
+		if p := recover(); p != nil {
+			task, err = nil, fmt.Errorf("task %s: an operator panicked while it was built: %v", o.task.ID, p)
+		}
+	}()
+	for _, n := range b.topology.nodes {
+		if n.reads == nil || b.sub[n.id] != e.Sub {
+			continue
+		}
+		at := b.topics[n.reads]
+		if e.Partition >= e.Partitions[at] {
+			continue
+		}
+		o.task.AddInput(engine.Input{Topic: at, Name: b.plan.Topics[at].Name, Partition: e.Partition, Handle: n.source(o)})
+	}
+	return o.task, nil
+}
+
+// topic returns the index of a topic.
+func (b *build) topic(u *topicUse) int32 { return b.topics[u] }
+
+// store returns the index of the changelog of a store. While scratch tasks are opened it makes it.
+func (b *build) store(n *node, name, types string) int32 {
+	if !b.scratch {
+		return b.stores[name]
+	}
+	if !n.stateful { // a user's operator that turns out to keep state
+		n.stateful = true
+		sub := &b.plan.Subs[b.sub[n.id]]
+		b.together(sub, n)
+		if n.name == "" {
+			b.fault("%s%s: it keeps state and needs a name", n, after(n))
+		}
+		if n.in[0].rekeyed {
+			b.fault("%s: it keeps state by key, and the key changed before it: put Repartition(name) between", n)
+		}
+	}
+	for _, other := range b.topology.nodes {
+		for _, s := range other.stores {
+			if s.name == name {
+				b.fault("%s and %s have a store of the same name %q: each store has its own", other, n, name)
+			}
+		}
+	}
+	if err := driver.CheckName(name); err != nil && name != n.name {
+		b.fault("%s: name of its store: %w", n, err)
+	}
+	n.stores = append(n.stores, &storeUse{name: name, types: types})
+	at := int32(len(b.plan.Topics))
+	full := b.app + "-" + name + "-changelog"
+	b.plan.Topics = append(b.plan.Topics, driver.Topic{Name: full, Role: driver.RoleChangelog, Spec: driver.ChangelogSpec(full), Like: b.sub[n.id]})
+	b.plan.Subs[b.sub[n.id]].Stores = append(b.plan.Subs[b.sub[n.id]].Stores, at)
+	b.stores[name] = at
+	return at
+}
+
+// codecs returns the codecs of an internal topic; what is wrong with them is a fault of the build.
+func (o *opening) codecs[K comparable, V any](n *node, keys, values any) (codec.Codec[K], codec.Codec[V]) {
+	k, err := keyCodec[K](keys)
+	if err != nil {
+		o.build.fault("%s: its keys: %w", n, err)
+		k = broken[K](err)
+	}
+	v, err := codecOf[V](values)
+	if err != nil {
+		o.build.fault("%s: its values: %w", n, err)
+		v = broken[V](err)
+	}
+	return k, v
+}
+
+// broken stands in for a codec that there is none of, so that the build can go on and find other faults.
+func broken[T any](err error) codec.Codec[T] {
+	return codec.New("none",
+		func(dst []byte, _ T) ([]byte, error) { return dst, err },
+		func([]byte) (v T, _ error) { return v, err })
+}
+
+// connector returns the factory of the graph's topics.
+func (t *Topology) factory() connector.Factory {
+	for _, n := range t.nodes {
+		for _, u := range []*topicUse{n.reads, n.writes} {
+			if u != nil && !u.internal {
+				return u.factory
+			}
+		}
+	}
+	return connector.Factory{}
+}

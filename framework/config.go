@@ -1,0 +1,123 @@
+package framework
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/driver"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// Config says how an application runs. Only Name and a connector are needed; every other field's zero value works.
+type Config struct {
+	// Name is the application's: its consumer group, and the prefix of its internal topics. Instances with the same name
+	// share the work. 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'.
+	Name string
+	// Connectors reach the topics; the one of the topics' kind is used.
+	Connectors []connector.Connector
+	// Guarantee is what holds after a crash; the default is AtLeastOnce.
+	Guarantee Guarantee
+	// Workers is how many goroutines process, each with a client of its own; 0: one a core. Never more than tasks.
+	Workers int
+	// BudgetBytes is the memory for records in flight: fetched and not processed, produced and not acknowledged.
+	// 0: a quarter of GOMEMLIMIT or of the container's limit, else 256 MiB. At least 1 MiB.
+	BudgetBytes int64
+	// CommitInterval is how often offsets are committed; 0: 1 s. A crash repeats at most that much.
+	CommitInterval time.Duration
+	// ShutdownTimeout is how long a stop may take to flush and commit; 0: 20 s.
+	ShutdownTimeout time.Duration
+	// PurgeInterval is how often consumed records of repartition topics are deleted; 0: 30 s.
+	PurgeInterval time.Duration
+	// Replication is the number of replicas of internal topics; 0: the brokers' default.
+	Replication int
+	// Bounded ends the run when all that the sources held at its start is processed. It needs all partitions in this
+	// process: a second instance would wait.
+	Bounded bool
+	// Logger gets what happens, values of records never; nil: slog.Default().
+	Logger *slog.Logger
+	// OnState is called when the application's state changes, one call at a time. It must return soon.
+	OnState func(State)
+	// OnRestore is called when a task begins and ends to restore its stores, one call at a time. It must return soon.
+	OnRestore func(RestoreEvent)
+	// MeterProvider gets the metrics; nil: OpenTelemetry's global one, which costs nothing until an SDK is wired.
+	MeterProvider metric.MeterProvider
+}
+
+// Guarantee is what holds after a crash.
+type Guarantee int8
+
+// AtLeastOnce: no record is lost; after a crash, records since the last commit are processed again.
+const AtLeastOnce Guarantee = 0
+
+// State is what an application is doing.
+type State = driver.State
+
+// The states of an application.
+const (
+	Starting  = driver.Starting
+	Restoring = driver.Restoring
+	Running   = driver.Running
+	Stopping  = driver.Stopping
+	Stopped   = driver.Stopped
+)
+
+// RestoreEvent says that a task begins or has ended to restore its stores.
+type RestoreEvent = driver.RestoreEvent
+
+const (
+	minBudget     = 1 << 20
+	defaultBudget = 256 << 20
+)
+
+// validate returns all that is wrong with the configuration.
+func (c Config) validate() error {
+	var faults []error
+	if c.Guarantee != AtLeastOnce {
+		faults = append(faults, fmt.Errorf("guarantee %d is not known: AtLeastOnce is", c.Guarantee))
+	}
+	if c.BudgetBytes < 0 || c.BudgetBytes > 0 && c.BudgetBytes < minBudget {
+		faults = append(faults, fmt.Errorf("a budget of %d bytes is too small: at least %d, or 0 for the default", c.BudgetBytes, minBudget))
+	}
+	if c.Workers < 0 || c.CommitInterval < 0 || c.ShutdownTimeout < 0 || c.PurgeInterval < 0 || c.Replication < 0 {
+		faults = append(faults, errors.New("a number of the configuration is negative; 0 stands for the default"))
+	}
+	return errors.Join(faults...)
+}
+
+// budget returns the budget in bytes.
+func (c Config) budget() int64 {
+	if c.BudgetBytes > 0 {
+		return c.BudgetBytes
+	}
+	limit := debug.SetMemoryLimit(-1) // -1 only asks
+	if limit == math.MaxInt64 {
+		limit = containerLimit(os.ReadFile)
+	}
+	if limit <= 0 || limit == math.MaxInt64 {
+		return defaultBudget
+	}
+	return max(limit/4, minBudget)
+}
+
+// containerLimit returns the memory limit of the control group that the process is in, 0 if there is none.
+func containerLimit(read func(string) ([]byte, error)) int64 {
+	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		b, err := read(file)
+		if err != nil {
+			continue
+		}
+		limit, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		if err == nil && limit < 1<<50 { // version 1 says "no limit" with a very large number
+			return limit
+		}
+	}
+	return 0
+}

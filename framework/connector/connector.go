@@ -1,0 +1,229 @@
+// Package connector is the contract between the driver and what holds the topics: types only.
+//
+// A Connector opens one Worker for each of the driver's workers. Whatever happens outside (records
+// fetched, partitions assigned, revoked or lost, changelog records to restore) comes back from
+// [Reader.Poll] as data, in order, on the worker's own goroutine; so the driver needs no lock.
+package connector
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Connector is a kind of topics: a Kafka cluster, a folder of files, the memory of the process.
+// All methods may be called from any goroutine.
+type Connector interface {
+	// Kind names the connector as topics name it, for example "kafka".
+	Kind() string
+	// Admin opens the view of the topics that start and supervision need.
+	// It returns an error that names the address where nothing answers.
+	Admin(ctx context.Context) (Admin, error)
+	// Open joins the group with one more worker. The worker owns nothing until Poll says so.
+	Open(ctx context.Context, c WorkerConfig) (Worker, error)
+}
+
+// Admin looks at topics and changes them. Its methods block until answered or until ctx ends.
+type Admin interface {
+	// Topics describes the named topics, in the order asked. A topic that does not exist has 0 partitions.
+	Topics(ctx context.Context, names []string) ([]TopicInfo, error)
+	// Create creates the topics that do not exist yet; one that exists is left as it is.
+	Create(ctx context.Context, topics []TopicSpec) error
+	// Ends returns, for each named topic, the last stable offset of each of its partitions.
+	Ends(ctx context.Context, names []string) ([][]int64, error)
+	// Committed returns, for each named topic, the offset that the group committed of each partition, -1 where none.
+	Committed(ctx context.Context, group string, names []string) ([][]int64, error)
+	// Close releases what Admin opened. It is safe to call twice.
+	Close() error
+}
+
+// Worker is one member of the group: a reader and a writer. One goroutine calls its methods, but for Wake.
+type Worker interface {
+	Reader
+	Writer
+	// Wake makes a Poll that waits return at once. It may be called from any goroutine.
+	Wake()
+	// Close leaves the group and releases everything; what is not acknowledged by then is given up,
+	// its acked functions having been called with an error. It is safe to call twice.
+	Close(ctx context.Context) error
+}
+
+// Reader is the reading half of a worker.
+type Reader interface {
+	// Poll waits up to wait for something to happen and returns it; wait 0 only looks.
+	// Events come before runs, each in the order in which they happened. Until the next call of Poll
+	// no partition is taken away. The batch is valid until the next call; the slices of
+	// records belong to the caller until Recycle. An error is final for the worker.
+	Poll(ctx context.Context, wait time.Duration) (Batch, error)
+	// Recycle hands a run's records back for reuse; their bytes may be reused as well.
+	Recycle(records []Record)
+	// Pause stops fetching the partitions; what was fetched and not polled is dropped and fetched again
+	// after Resume, so that nothing is lost or repeated. Assigned partitions start paused.
+	Pause(partitions []Partition)
+	// Resume starts fetching the partitions again.
+	Resume(partitions []Partition)
+	// Restore starts to read partitions outside the group, each from its log's start up to its last stable offset at
+	// the time of the call: their runs come back from Poll with Restore set, the last of each partition with
+	// Restored. Calling it for a partition that is being restored starts that one anew; RestoreStop ends it.
+	Restore(partitions []Partition)
+	// RestoreStop gives up the restoration of the partitions: no more of their runs are returned.
+	RestoreStop(partitions []Partition)
+}
+
+// Writer is the writing half of a worker.
+type Writer interface {
+	// Write hands records over without blocking, in order per partition. Their keys, values and headers must stay as
+	// they are until acked was called for them: once for each record, from the connector's goroutine, with the bytes of
+	// its key and value, and an error that names topic and partition where the record was refused for good.
+	// The slice itself may be reused at once.
+	Write(records []Out, acked func(bytes int, err error))
+	// Commit stores the positions for the group and blocks until answered. Positions of partitions that are no
+	// longer this worker's are refused: then the error is a *CommitError that names them and the others are committed.
+	Commit(ctx context.Context, positions []Position) error
+	// Purge allows the connector to delete records below the positions. It does not block, and may do nothing.
+	Purge(positions []Position)
+}
+
+// WorkerConfig is what a worker needs to know of the graph.
+type WorkerConfig struct {
+	Group     string        // the application's name: group and prefix of ids
+	Process   string        // random, the same for all workers of this process
+	Index     int           // the worker's number in its process, from 0
+	Topics    []string      // names by topic index; all other places speak of topics by this index
+	Sources   []Source      // topics to read in the group
+	Groups    [][]int32     // the source topics of each sub-topology: partition p of all of them is one task, assigned as one
+	Hash      uint64        // of the topology: equal in members that run the same graph
+	Budget    int64         // bytes that this worker may hold fetched inside the connector
+	MaxWrite  int64         // bytes that the driver will have unacknowledged at most, to set limits above it
+	Rebalance time.Duration // how long a member may take to let a partition go; 0: 60 s
+	Logger    *slog.Logger
+}
+
+// Source is a topic to be read.
+type Source struct {
+	Topic int32
+	Start Start // where to begin where nothing is committed
+	// SkipGap: when the committed offset is no longer in the log, go on at the log's start
+	// and report the gap in the assignment; else that is an error.
+	SkipGap bool
+}
+
+// Start says where reading begins where nothing is committed.
+type Start struct {
+	Latest bool      // at the log's end
+	At     time.Time // at the first record with this timestamp or a later one; zero: not set. Neither: at the log's start
+}
+
+// TopicInfo describes a topic as it is.
+type TopicInfo struct {
+	Name       string
+	Partitions int32 // 0: the topic does not exist
+}
+
+// TopicSpec describes a topic to be created.
+type TopicSpec struct {
+	Name        string
+	Partitions  int32
+	Replication int16             // 0: the broker's default
+	Configs     map[string]string // topic settings by Kafka's names
+}
+
+// Partition names a partition by topic index and number.
+type Partition struct {
+	Topic     int32
+	Partition int32
+}
+
+// Position is a place in a partition: the offset of the next record to read.
+type Position struct {
+	Partition
+	Offset   int64
+	Metadata string // at most 4,096 bytes; comes back in Assignment
+}
+
+// Record is one record as it was read. Key, Value and Headers belong to the connector until Recycle.
+type Record struct {
+	Offset  int64
+	Time    int64  // ms since the epoch
+	Key     []byte // nil: no key
+	Value   []byte // nil: null
+	Headers []Header
+	Control bool // a marker that occupies an offset and nothing else
+}
+
+// Header is a header of a record.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Out is a record to be written.
+type Out struct {
+	Topic     int32 // index into WorkerConfig.Topics
+	Partition int32
+	Time      int64  // ms since the epoch
+	Key       []byte // nil: no key
+	Value     []byte // nil: null
+	Headers   []Header
+}
+
+// Batch is what a poll returned.
+type Batch struct {
+	Events []Event
+	Runs   []Run
+}
+
+// EventKind says what happened to partitions.
+type EventKind int8
+
+const (
+	// Assigned: the partitions are this worker's from now on, paused until Resume.
+	Assigned EventKind = iota
+	// Revoked: the partitions are to be let go; they may still be committed until Done is called.
+	Revoked
+	// Lost: the partitions are another's already; nothing of them may be committed.
+	Lost
+)
+
+// Event is a change of what the worker owns. The group stands still until Done was called.
+type Event struct {
+	Kind       EventKind
+	Partitions []Assignment // for Revoked and Lost only the Partition is set
+	Done       func()       // never nil; the worker calls it once
+}
+
+// Assignment is a partition that was assigned.
+type Assignment struct {
+	Partition
+	Offset   int64  // the first offset to read: the committed one, or where Source.Start says
+	End      int64  // the last stable offset at that time
+	Metadata string // as it was committed with the offset, "" where none
+	Gap      int64  // offsets between the committed one and the log's start, skipped by Source.SkipGap
+}
+
+// Run is some records of one partition, in order of offset.
+type Run struct {
+	Partition
+	Records  []Record
+	Bytes    int64 // that these records hold in memory
+	End      int64 // the partition's last stable offset as last heard, -1 unknown
+	Restore  bool  // a run of a partition given to Restore
+	Restored bool  // with Restore: the partition is at its end
+	Err      error // reading this partition cannot go on
+}
+
+// CommitError names the partitions whose positions were refused.
+type CommitError struct {
+	Refused []Partition
+	Err     error // the first refusal
+}
+
+func (e *CommitError) Error() string { return "commit offsets: " + e.Err.Error() }
+func (e *CommitError) Unwrap() error { return e.Err }
+
+// Factory makes a topic's connector where the configuration names none: with it [framework.Main] needs no registry.
+type Factory struct {
+	Kind string
+	// New makes the connector from the environment.
+	New func(getenv func(name string) string) (Connector, error)
+}

@@ -1,0 +1,20 @@
+package connector
+
+import "errors"
+
+// ErrTemporary is wrapped by errors of what may go well if it is tried again, for example while brokers are away.
+var ErrTemporary = errors.New("the brokers do not answer for now")
+
+func (k EventKind) String() string { return [...]string{"assigned", "revoked", "lost"}[k] }
+
+// Has says whether the partition's position was refused. A nil error has refused none.
+func (e *CommitError) Has(p Partition) bool {
+	if e != nil {
+		for _, refused := range e.Refused {
+			if refused == p {
+				return true
+			}
+		}
+	}
+	return false
+}

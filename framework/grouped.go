@@ -1,0 +1,38 @@
+package framework
+
+// Grouped is a stream whose records are grouped by key, ready to be aggregated.
+type Grouped[K comparable, V any] struct {
+	_    [0]func(K, V)
+	n    *node
+	emit EmitPolicy
+}
+
+// GroupBy groups the values by the key that f makes of each: KeyBy and Grouped in one.
+func (s Stream[K, V]) GroupBy[G comparable](key func(V) G) Grouped[G, V] {
+	return Grouped[G, V]{n: keyBy(s, key).n}
+}
+
+// Grouped groups the records by the key that they have. A stream without key is refused by Build.
+func (s Stream[K, V]) Grouped() Grouped[K, V] {
+	n := s.n.topology.add("group", "", s.n)
+	describe[K, V](n)
+	n.keys, n.values, n.rekeyed, n.unkeyed = s.n.keys, s.n.values, s.n.rekeyed, s.n.unkeyed
+	n.open = func(o *opening) any { return downstream[K, V](o, n) }
+	needKey(n, s.n)
+	return Grouped[K, V]{n: n}
+}
+
+// Emit says when the aggregate hands its result on; the default is PerCommit.
+func (g Grouped[K, V]) Emit(p EmitPolicy) Grouped[K, V] { g.emit = p; return g }
+
+// EmitPolicy says when an aggregate hands a result on.
+type EmitPolicy struct{ everyUpdate bool }
+
+var (
+	// PerCommit hands on the last result of each key that changed since the round before: after 5 ms without new
+	// records, at the latest after 100 ms. Upstream tasks fold their records before the repartition topic where
+	// the aggregate can merge partial results.
+	PerCommit = EmitPolicy{}
+	// EveryUpdate hands on each result, and folds nothing before the repartition topic.
+	EveryUpdate = EmitPolicy{everyUpdate: true}
+)

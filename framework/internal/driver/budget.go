@@ -1,0 +1,41 @@
+package driver
+
+import "sync/atomic"
+
+// Budget is the memory that the process may hold for records: bytes fetched and not done, plus bytes produced and not
+// acknowledged. It is the one thing that workers share. All methods may be called from any goroutine.
+type Budget struct {
+	high, low int64 // over high partitions are paused, under low they are resumed
+	unacked   int64 // over it workers stop stepping until the brokers have caught up
+
+	fetched  atomic.Int64
+	produced atomic.Int64
+}
+
+func newBudget(bytes int64) *Budget {
+	return &Budget{high: bytes, low: bytes / 4 * 3, unacked: bytes / 2}
+}
+
+func (b *Budget) used() int64   { return b.fetched.Load() + b.produced.Load() }
+func (b *Budget) tight() bool   { return b.used() > b.high }
+func (b *Budget) relaxed() bool { return b.used() < b.low }
+
+// blocked says that no record may be processed for now, since its outputs would come on top.
+func (b *Budget) blocked() bool { return b.produced.Load() > b.unacked }
+
+// Pause is a set of reasons for which a partition is not fetched. One reason's end does not undo another.
+type Pause uint8
+
+// The reasons for a pause.
+const (
+	PauseMemory     Pause = 1 << iota // the budget is used up
+	PauseRestore                      // its task restores its stores
+	PauseDownstream                   // the repartition topic behind it is too far behind
+	PauseFailed                       // its task failed
+	pauseReasons    = 4
+)
+
+var pauseNames = [pauseReasons]string{"memory", "restore", "downstream", "failed"}
+
+// PauseName returns the name of the i-th reason, for metrics.
+func PauseName(i int) string { return pauseNames[i] }

@@ -1,0 +1,118 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+)
+
+type commitResult struct {
+	positions []partitionPosition
+	err       error
+}
+
+func (w *worker) commitAfter() time.Duration {
+	if w.shared.ending != nil && w.idle() {
+		return 0
+	}
+	return w.shared.commitEvery
+}
+
+func (w *worker) commitDue(now time.Time) bool {
+	return len(w.settled) > 0 && !w.committing && now.Sub(w.committed) >= w.commitAfter()
+}
+
+// idle says that all that was fetched is processed and acknowledged.
+func (w *worker) idle() bool {
+	for _, p := range w.parts {
+		if !p.empty() {
+			return false
+		}
+	}
+	return !w.dirty && len(w.closed) == 0
+}
+
+// commit sends the positions that are settled. One commit at a time is in flight; its answer is taken by answer.
+func (w *worker) commit(ctx context.Context) {
+	if len(w.settled) == 0 || w.committing {
+		return
+	}
+	latest := map[*partition]int{}
+	var ours []partitionPosition
+	var positions []connector.Position
+	for _, p := range w.settled {
+		if w.parts[p.of.at] != p.of {
+			continue
+		}
+		if at, ok := latest[p.of]; ok {
+			ours[at], positions[at] = p, p.Position
+			continue
+		}
+		latest[p.of] = len(ours)
+		ours, positions = append(ours, p), append(positions, p.Position)
+	}
+	w.settled = w.settled[:0]
+	w.committed = time.Now()
+	if len(positions) == 0 {
+		return
+	}
+	w.committing = true
+	go func() { // answer, or drain, waits for it
+		err := w.client.Commit(ctx, positions)
+		w.commits <- commitResult{ours, err}
+		w.wake()
+	}()
+}
+
+// answer takes the answer of the commit in flight, if it is there.
+func (w *worker) answer() error {
+	if !w.committing {
+		return nil
+	}
+	var r commitResult
+	select {
+	case r = <-w.commits:
+	default:
+		return nil
+	}
+	w.committing = false
+	var refused *connector.CommitError
+	switch {
+	case r.err == nil:
+	case errors.As(r.err, &refused):
+		w.log.Warn("offsets were refused: the partitions are being taken away", "error", r.err)
+	case errors.Is(r.err, connector.ErrTemporary) || errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
+		w.log.Warn("offsets could not be committed, trying again", "error", r.err)
+		w.settled = append(r.positions, w.settled...)
+		return nil
+	default:
+		return fmt.Errorf("commit offsets of group %s: %w", w.shared.plan.App, r.err)
+	}
+	w.shared.counters.Commits.Add(1)
+	var done []connector.Position
+	for _, p := range r.positions {
+		if w.parts[p.of.at] == p.of && !refused.Has(p.of.at) {
+			p.of.committed = p.Offset
+			done = append(done, p.Position)
+		}
+	}
+	w.shared.ending.committed(done)
+	return nil
+}
+
+// purge deletes what was consumed from repartition topics (ENGINE W7).
+func (w *worker) purge() {
+	var positions []connector.Position
+	for _, p := range w.parts {
+		if w.shared.plan.Topics[p.at.Topic].Role&RoleRepartition != 0 && p.committed > p.purged {
+			positions = append(positions, connector.Position{Partition: p.at, Offset: p.committed})
+			p.purged = p.committed
+		}
+	}
+	if len(positions) > 0 {
+		w.client.Purge(positions)
+	}
+}

@@ -1,0 +1,31 @@
+package driver
+
+import (
+	"sync/atomic"
+
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// Counters is what a running application counts, for metrics and progress. Workers add to it once a loop, anyone reads.
+type Counters struct {
+	In       atomic.Int64 // records processed
+	Out      atomic.Int64 // records written, changelogs included
+	Commits  atomic.Int64
+	Restored atomic.Int64 // changelog records read at start and after rebalances
+	Gap      atomic.Int64 // offsets skipped since their records were deleted before they were read
+	Drops    [engine.Reasons]atomic.Int64
+	Pauses   [pauseReasons]atomic.Int64
+
+	Held atomic.Int64                   // bytes of the budget in use, now
+	lag  atomic.Pointer[[]atomic.Int64] // by worker: records between the position and the last stable offset
+}
+
+// Lag returns the records that are still to be read of the partitions of this process.
+func (c *Counters) Lag() (lag int64) {
+	if byWorker := c.lag.Load(); byWorker != nil {
+		for i := range *byWorker {
+			lag += (*byWorker)[i].Load()
+		}
+	}
+	return lag
+}

@@ -1,0 +1,148 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+)
+
+// ending knows when a bounded run is done: each source's end is fixed once; a sub-topology is done when all its
+// positions are committed at their ends; then the ends of what it feeds are fixed. A nil ending never ends.
+// Its methods may be called from any goroutine.
+type ending struct {
+	plan    *Plan
+	layout  *layout
+	changed chan struct{} // capacity 1: a position moved
+
+	mu        sync.Mutex // guards what follows; never held over a call to the connector
+	positions map[connector.Partition]int64
+	ends      map[int32][]int64 // fixed ends by topic
+	done      []bool            // by sub-topology
+}
+
+func newEnding(p *Plan, l *layout) (*ending, error) {
+	if at := p.cycle(); at >= 0 {
+		return nil, fmt.Errorf("a bounded run cannot end: sub-topology %d feeds itself through a topic", at)
+	}
+	return &ending{
+		plan: p, layout: l, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
+		ends: map[int32][]int64{}, done: make([]bool, len(p.Subs)),
+	}, nil
+}
+
+// assigned notes where partitions stand when they are assigned: what lies below is committed.
+func (e *ending) assigned(as []connector.Assignment) {
+	positions := make([]connector.Position, len(as))
+	for i, a := range as {
+		positions[i] = connector.Position{Partition: a.Partition, Offset: a.Offset}
+	}
+	e.committed(positions)
+}
+
+// committed notes positions that are committed.
+func (e *ending) committed(positions []connector.Position) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	for _, p := range positions {
+		e.positions[p.Partition] = p.Offset
+	}
+	e.mu.Unlock()
+	select {
+	case e.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns when the run is done.
+func (e *ending) wait(ctx context.Context, admin connector.Admin) error {
+	for {
+		left := 0
+		for sub := range e.plan.Subs {
+			over, err := e.over(ctx, admin, sub)
+			if err != nil {
+				return err
+			}
+			if !over {
+				left++
+			}
+		}
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-e.changed:
+		case <-time.After(time.Second): // brokers that did not answer are asked again
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// over says whether a sub-topology is done, fixing the ends of its sources once all upstream is.
+func (e *ending) over(ctx context.Context, admin connector.Admin, sub int) (bool, error) {
+	if e.done[sub] {
+		return true, nil
+	}
+	for _, up := range e.plan.upstream(sub) {
+		if !e.done[up] {
+			return false, nil
+		}
+	}
+	for _, topic := range e.plan.Subs[sub].Sources {
+		if e.ends[topic] != nil {
+			continue
+		}
+		ends, err := admin.Ends(ctx, []string{e.plan.Topics[topic].Name})
+		if errors.Is(err, connector.ErrTemporary) || ctx.Err() != nil {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("find the end of topic %s: %w", e.plan.Topics[topic].Name, err)
+		}
+		e.ends[topic] = ends[0]
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, topic := range e.plan.Subs[sub].Sources {
+		for number, end := range e.ends[topic] {
+			at, known := e.positions[connector.Partition{Topic: topic, Partition: int32(number)}]
+			if !known || at < end {
+				return false, nil
+			}
+		}
+	}
+	e.done[sub] = true
+	return true, nil
+}
+
+// cycle returns a sub-topology that feeds itself, -1 if there is none.
+func (p *Plan) cycle() int {
+	const visiting, visited = 1, 2
+	state := make([]int, len(p.Subs))
+	var visit func(sub int) bool
+	visit = func(sub int) bool {
+		if state[sub] != 0 {
+			return state[sub] == visiting
+		}
+		state[sub] = visiting
+		for _, up := range p.upstream(sub) {
+			if visit(up) {
+				return true
+			}
+		}
+		state[sub] = visited
+		return false
+	}
+	for sub := range p.Subs {
+		if visit(sub) {
+			return sub
+		}
+	}
+	return -1
+}

@@ -1,0 +1,85 @@
+package driver
+
+import (
+	"context"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// Plan is a topology made ready to run: sub-topologies, the topics between them, and how a task is built.
+// It is immutable, and the same for each worker.
+type Plan struct {
+	App    string // name of the application
+	Topics []Topic
+	Subs   []Sub // in topological order where there is one
+	Hash   uint64
+
+	// Build makes the task of a sub-topology. It may be called from several goroutines.
+	Build func(env TaskEnv) (*engine.Task, error)
+}
+
+// TaskEnv is what a task needs to know of where it runs.
+type TaskEnv struct {
+	Context    context.Context // of the run: ends when the application is to stop
+	Sub        int
+	Partition  int32
+	Partitions []int32 // of each topic, by index
+	Tasks      int32   // of this sub-topology
+	Combine    int64   // bytes that each combiner may hold
+}
+
+// Role says what a topic is for.
+type Role int8
+
+// The roles of a topic. Sources and sinks are the user's, the others are internal.
+const (
+	RoleSource Role = 1 << iota
+	RoleSink
+	RoleRepartition
+	RoleChangelog
+)
+
+// Topic is a topic of the plan; its index names it everywhere else.
+type Topic struct {
+	Name  string
+	Role  Role
+	Spec  connector.TopicSpec // of a topic that may be created: Partitions > 0, or internal
+	Start connector.Start
+	// SkipGap: reading goes on where the log begins when the committed offset is gone.
+	SkipGap bool
+	// Like is, for a repartition topic, the sub-topology whose number of tasks is its number of partitions
+	// (the one that writes it), and for a changelog the one that it belongs to.
+	Like int
+}
+
+// Sub is a sub-topology.
+type Sub struct {
+	Sources []int32 // topics read
+	Feeds   []int32 // topics written that another sub-topology reads
+	Stores  []int32 // changelog topics
+	// Together lists sets of source topics that must have equal partition counts, with the operator that says so.
+	Together []Together
+	// Unkeyed names an operator that keeps state on a stream without key; "" if there is none.
+	Unkeyed string
+}
+
+// Together is a set of topics that an operator needs to be partitioned alike.
+type Together struct {
+	Operator string
+	Topics   []int32
+}
+
+// upstream returns the sub-topologies that write what sub reads.
+func (p *Plan) upstream(sub int) (subs []int) {
+	for u, s := range p.Subs {
+		for _, feed := range s.Feeds {
+			for _, source := range p.Subs[sub].Sources {
+				if feed == source {
+					subs = append(subs, u)
+				}
+			}
+		}
+	}
+	return subs
+}

@@ -1,0 +1,235 @@
+package driver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// rebalance handles one change of what the worker owns.
+func (w *worker) rebalance(ctx context.Context, e connector.Event) error {
+	defer e.Done()
+	w.log.Debug("rebalance", "event", e.Kind.String(), "partitions", len(e.Partitions))
+	switch e.Kind {
+	case connector.Assigned:
+		w.assigned = true
+		err := w.assign(ctx, e.Partitions)
+		w.shared.report(w.index, w.ready())
+		return err
+	case connector.Revoked:
+		if len(e.Partitions) == 0 {
+			return nil
+		}
+		bounded, cancel := context.WithTimeout(ctx, w.shared.rebalance*3/4)
+		defer cancel()
+		err := w.drain(bounded)
+		w.drop(e.Partitions)
+		if err != nil && bounded.Err() == nil {
+			return err
+		}
+		if err != nil {
+			w.log.Warn("let partitions go before everything was acknowledged: their next owner repeats some records", "error", err)
+		}
+	case connector.Lost:
+		w.drop(e.Partitions)
+	}
+	return nil
+}
+
+// assign makes the tasks of newly assigned partitions. Partitions of one task come together.
+func (w *worker) assign(ctx context.Context, assignments []connector.Assignment) error {
+	byPart := map[connector.Partition]connector.Assignment{}
+	for _, a := range assignments {
+		if old := w.parts[a.Partition]; old != nil { // the client fetched the offsets of this assignment once more
+			w.drop([]connector.Assignment{a})
+		}
+		byPart[a.Partition] = a
+		w.shared.counters.Gap.Add(a.Gap)
+		if a.Gap > 0 {
+			w.log.Warn("records were deleted before they were read", "topic", w.shared.plan.Topics[a.Topic].Name, "partition", a.Partition.Partition, "records", a.Gap)
+		}
+	}
+	w.shared.ending.assigned(assignments)
+	for s, sub := range w.shared.plan.Subs {
+		for number := range w.shared.layout.tasks[s] {
+			mine := false
+			for _, topic := range sub.Sources {
+				_, ok := byPart[connector.Partition{Topic: topic, Partition: number}]
+				mine = mine || ok
+			}
+			if !mine {
+				continue
+			}
+			if err := w.adopt(ctx, s, number, byPart); err != nil {
+				return err
+			}
+		}
+	}
+	slices.SortStableFunc(w.tasks, func(a, b *task) int { return cmp.Compare(b.sub, a.sub) })
+	return nil
+}
+
+// adopt makes one task and starts to restore its stores.
+func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[connector.Partition]connector.Assignment) error {
+	l := w.shared.layout
+	inner, err := w.shared.plan.Build(TaskEnv{
+		Context: ctx, Sub: sub, Partition: number, Partitions: l.partitions, Tasks: l.tasks[sub], Combine: w.shared.combine,
+	})
+	if err != nil {
+		return err
+	}
+	t := &task{Task: inner, sub: sub, chunk: 64, restoring: map[connector.Partition]engine.Store{}}
+	for i, in := range inner.Inputs() {
+		a, ok := assigned[connector.Partition{Topic: in.Topic, Partition: in.Partition}]
+		if !ok {
+			return fmt.Errorf("task %s was assigned without partition %d of topic %s: the group is balanced by another program; use another application name", t.ID, in.Partition, in.Name)
+		}
+		times, err := engine.DecodeTimes(a.Metadata)
+		if err != nil {
+			return fmt.Errorf("topic %s, partition %d, group %s: %w; use another application name, or delete the group's offsets", in.Name, in.Partition, w.shared.plan.App, err)
+		}
+		t.Seek(i, a.Offset, times)
+		p := &partition{at: a.Partition, task: t, input: i, end: a.End, told: true, committed: a.Offset, flushed: a.Offset}
+		t.inputs = append(t.inputs, p)
+		w.parts[a.Partition] = p
+	}
+	t.Begin(w.open.arena)
+	w.tasks = append(w.tasks, t)
+	var changelogs []connector.Partition
+	inner.Stores(func(s engine.Store, topic int32) {
+		at := connector.Partition{Topic: topic, Partition: number}
+		t.restoring[at] = s
+		w.stores[at] = t
+		changelogs = append(changelogs, at)
+	})
+	if len(changelogs) == 0 {
+		return nil
+	}
+	for _, p := range t.inputs {
+		w.pause(p, PauseRestore)
+	}
+	w.shared.report(w.index, false)
+	w.client.Restore(changelogs)
+	w.shared.restoring(w.index, t.ID, false)
+	return nil
+}
+
+// restore applies a run of a changelog.
+func (w *worker) restore(run connector.Run) error {
+	defer w.client.Recycle(run.Records)
+	t := w.stores[run.Partition]
+	if t == nil {
+		return nil // its task is gone
+	}
+	if run.Err != nil {
+		return w.shared.readError(run)
+	}
+	store := t.restoring[run.Partition]
+	n := int64(0)
+	for i := range run.Records {
+		r := &run.Records[i]
+		if r.Control || r.Key == nil {
+			continue
+		}
+		if err := store.Restore(r.Key, r.Value, r.Time); err != nil {
+			return fmt.Errorf("restore store %s: topic %s, partition %d, offset %d: %w; the types or codecs of the store changed: use another store name, or the former ones",
+				store.Name(), w.shared.plan.Topics[run.Topic].Name, run.Partition.Partition, r.Offset, err)
+		}
+		n++
+	}
+	w.shared.counters.Restored.Add(n)
+	if !run.Restored {
+		return nil
+	}
+	delete(t.restoring, run.Partition)
+	delete(w.stores, run.Partition)
+	if len(t.restoring) == 0 {
+		for _, p := range t.inputs {
+			w.resume(p, PauseRestore)
+		}
+		w.shared.restoring(w.index, t.ID, true)
+		w.shared.report(w.index, w.ready())
+	}
+	return nil
+}
+
+// drop lets go of the tasks of partitions, with all that they hold.
+func (w *worker) drop(partitions []connector.Assignment) {
+	var stop []connector.Partition
+	for _, a := range partitions {
+		p := w.parts[a.Partition]
+		if p == nil {
+			continue
+		}
+		for _, p := range p.task.inputs {
+			w.shared.budget.fetched.Add(-p.bytes)
+			for _, run := range p.queue {
+				w.client.Recycle(run.Records)
+			}
+			delete(w.parts, p.at)
+		}
+		for at := range p.task.restoring {
+			delete(w.stores, at)
+			stop = append(stop, at)
+		}
+		w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t == p.task })
+	}
+	if len(stop) > 0 {
+		w.client.RestoreStop(stop)
+	}
+	w.settled = slices.DeleteFunc(w.settled, func(p partitionPosition) bool { return w.parts[p.of.at] != p.of })
+}
+
+// ready says that the worker has its partitions and all its stores.
+func (w *worker) ready() bool { return w.assigned && len(w.stores) == 0 }
+
+// drain brings everything processed to its end: flushed, acknowledged, committed. It waits as long as ctx.
+func (w *worker) drain(ctx context.Context) error {
+	err := w.flush()
+	for {
+		w.acknowledge()
+		if len(w.closed) == 0 || ctx.Err() != nil {
+			break
+		}
+		if fault := w.faults.get(); fault != nil {
+			return errors.Join(err, fault)
+		}
+		select {
+		case <-w.wakeup:
+		case <-ctx.Done():
+		}
+	}
+	if len(w.closed) > 0 {
+		n := int64(0)
+		for _, r := range w.closed {
+			n += r.pending.Load()
+		}
+		err = errors.Join(err, fmt.Errorf("%d records were not acknowledged in time: what they were made of is read again at the next start: %w", n, ctx.Err()))
+	}
+	if w.committing {
+		select {
+		case r := <-w.commits:
+			w.commits <- r
+		case <-ctx.Done():
+		}
+	}
+	err = errors.Join(err, w.answer())
+	w.commit(ctx)
+	if w.committing {
+		select {
+		case r := <-w.commits:
+			w.commits <- r
+			err = errors.Join(err, w.answer())
+		case <-ctx.Done():
+			err = errors.Join(err, fmt.Errorf("offsets were not committed in time: what was processed since the last commit is read again: %w", ctx.Err()))
+		}
+	}
+	w.committed = time.Now()
+	return err
+}

@@ -1,0 +1,55 @@
+package driver
+
+import (
+	"sync/atomic"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// round is what a worker makes between two flushes: outputs in one arena, and the positions that stand for them.
+// When all its records are acknowledged, and those of the rounds before, its positions may be committed.
+type round struct {
+	arena     *engine.Arena
+	positions []partitionPosition
+
+	// pending counts records written and not acknowledged, and one more while the round is open.
+	pending atomic.Int64
+	budget  *Budget
+	faults  *faults
+	wake    func()
+}
+
+// partitionPosition is a position together with the ownership under which it was reached: a partition that was lost and
+// assigned again is another one.
+type partitionPosition struct {
+	of *partition
+	connector.Position
+}
+
+// acked is called by the connector for each record written.
+func (r *round) acked(bytes int, err error) {
+	r.budget.produced.Add(-int64(bytes))
+	if err != nil {
+		r.faults.set(err)
+	}
+	r.release()
+}
+
+func (r *round) release() {
+	if r.pending.Add(-1) == 0 {
+		r.wake()
+	}
+}
+
+// faults keeps the first error that came from outside the worker's goroutine.
+type faults struct{ first atomic.Pointer[error] }
+
+func (f *faults) set(err error) { f.first.CompareAndSwap(nil, &err) }
+
+func (f *faults) get() error {
+	if err := f.first.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

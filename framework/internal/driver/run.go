@@ -1,0 +1,272 @@
+// Package driver runs a plan: workers poll, step, flush and commit. One worker is one goroutine with one client of the
+// connector; workers share nothing but the memory budget and counters.
+package driver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+)
+
+// Config is what a run needs beside its plan. Zero fields take the defaults given.
+type Config struct {
+	Plan        *Plan
+	Connector   connector.Connector
+	Workers     int           // 0: GOMAXPROCS; never more than there are tasks
+	BudgetBytes int64         // > 0
+	CommitEvery time.Duration // 0: 1 s
+	Shutdown    time.Duration // 0: 20 s
+	PurgeEvery  time.Duration // 0: 30 s
+	Bounded     bool          // end when all that the sources hold at the start is processed
+	Replication int16         // of internal topics; 0: the brokers' default
+	Logger      *slog.Logger
+	OnState     func(State)        // called from one goroutine at a time
+	OnRestore   func(RestoreEvent) // called from one goroutine at a time
+	Counters    *Counters
+}
+
+// State is what an application is doing.
+type State string
+
+// The states, in the order in which they come; Running and Restoring alternate with rebalances.
+const (
+	Starting  State = "starting"  // topics are checked, workers join
+	Restoring State = "restoring" // some stores are not complete yet; other tasks run
+	Running   State = "running"   // all tasks of this process run
+	Stopping  State = "stopping"  // what was processed is flushed and committed
+	Stopped   State = "stopped"
+)
+
+// RestoreEvent says that a task begins or has ended to restore its stores.
+type RestoreEvent struct {
+	Worker int
+	Task   string
+	Done   bool
+	Total  int64 // changelog records restored in this process so far
+}
+
+// shared is what the workers of a process have in common. After Run has made it, only what is atomic or behind mu changes.
+type shared struct {
+	plan     *Plan
+	layout   *layout
+	log      *slog.Logger
+	budget   *Budget
+	counters *Counters
+	ending   *ending // nil: unbounded
+	combine  int64   // bytes for each combiner
+	flow     *flow
+
+	flushIdle, flushBusy    time.Duration
+	commitEvery, purgeEvery time.Duration
+	shutdown, rebalance     time.Duration
+
+	mu        sync.Mutex // guards what follows and is held over callbacks, so that they come one at a time
+	workers   []*worker
+	ready     []bool
+	state     State
+	onState   func(State)
+	onRestore func(RestoreEvent)
+}
+
+// Run runs the plan until ctx ends, or, bounded, until its input is used up. It returns when all workers have let go.
+func Run(ctx context.Context, c Config) error {
+	admin, err := c.Connector.Admin(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := newShared(ctx, c, admin)
+	if err == nil {
+		err = s.run(ctx, c, admin)
+	}
+	return errors.Join(err, admin.Close())
+}
+
+func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, error) {
+	s := &shared{
+		plan: c.Plan, log: c.Logger, counters: c.Counters, budget: newBudget(c.BudgetBytes),
+		flushIdle: 5 * time.Millisecond, flushBusy: 100 * time.Millisecond,
+		commitEvery: or(c.CommitEvery, time.Second), purgeEvery: or(c.PurgeEvery, 30*time.Second),
+		shutdown: or(c.Shutdown, 20*time.Second), rebalance: time.Minute,
+		onState: c.OnState, onRestore: c.OnRestore,
+	}
+	s.enter(Starting)
+	var err error
+	if s.layout, err = prepare(ctx, admin, c.Plan, c.Replication); err != nil {
+		return nil, err
+	}
+	if c.Bounded {
+		if s.ending, err = newEnding(c.Plan, s.layout); err != nil {
+			return nil, err
+		}
+	}
+	s.flow = newFlow(c.Plan)
+	return s, nil
+}
+
+func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error {
+	n := c.Workers
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	tasks := 0
+	for _, t := range s.layout.tasks {
+		tasks += int(t)
+	}
+	n = min(n, tasks)
+	s.combine = c.BudgetBytes / int64(n) / 8
+	byWorker := make([]atomic.Int64, n)
+	s.counters.lag.Store(&byWorker)
+	s.ready = make([]bool, n)
+	process := processID()
+	for i := range n {
+		client, err := c.Connector.Open(ctx, s.workerConfig(i, n, process, c.BudgetBytes))
+		if err != nil {
+			for _, w := range s.workers {
+				err = errors.Join(err, w.client.Close(ctx))
+			}
+			return err
+		}
+		s.workers = append(s.workers, newWorker(s, i, client))
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, n)
+	for _, w := range s.workers {
+		go func() { ended <- w.run(running) }() // await waits for it
+	}
+	var supervision sync.WaitGroup
+	var boundedErr error
+	supervision.Go(func() { s.flow.watch(running, admin, s) })
+	if s.ending != nil {
+		supervision.Go(func() { boundedErr = s.ending.wait(running, admin); stop() })
+	}
+	err := s.await(running, stop, ended, n)
+	stop()
+	supervision.Wait()
+	s.enter(Stopped)
+	return errors.Join(err, boundedErr)
+}
+
+// await waits for the workers; the first one that fails stops the others. One that does not stop in time is named.
+func (s *shared) await(running context.Context, stop func(), ended <-chan error, n int) error {
+	var errs []error
+	stopping := running.Done()
+	var deadline <-chan time.Time
+	for n > 0 {
+		select {
+		case err := <-ended:
+			n--
+			errs = append(errs, err)
+			if err != nil {
+				stop()
+			}
+		case <-stopping:
+			stopping = nil
+			s.enter(Stopping)
+			deadline = time.After(s.shutdown + s.shutdown/4)
+		case <-deadline:
+			errs = append(errs, fmt.Errorf("%d workers did not stop within %s: a function of the application does not return; functions that take a context must end with it", n, s.shutdown))
+			n = 0
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *shared) workerConfig(index, workers int, process string, budget int64) connector.WorkerConfig {
+	c := connector.WorkerConfig{
+		Group: s.plan.App, Process: process, Index: index, Hash: s.plan.Hash,
+		Budget: budget / int64(workers), MaxWrite: budget, Rebalance: s.rebalance,
+		Logger: s.log.With("worker", index),
+	}
+	for i, t := range s.plan.Topics {
+		c.Topics = append(c.Topics, t.Name)
+		for _, sub := range s.plan.Subs {
+			for _, topic := range sub.Sources {
+				if topic == int32(i) {
+					c.Sources = append(c.Sources, connector.Source{Topic: topic, Start: t.Start, SkipGap: t.SkipGap})
+				}
+			}
+		}
+	}
+	for _, sub := range s.plan.Subs {
+		c.Groups = append(c.Groups, sub.Sources)
+	}
+	return c
+}
+
+// enter changes the state and says so.
+func (s *shared) enter(state State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set(state)
+}
+
+func (s *shared) set(state State) {
+	if s.state == state || s.state == Stopping && state != Stopped {
+		return
+	}
+	s.state = state
+	s.log.Info("state", "state", string(state))
+	if s.onState != nil {
+		s.onState(state)
+	}
+}
+
+// report notes whether a worker has all that it was assigned, and says what follows for the process.
+func (s *shared) report(worker int, ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready[worker] = ready
+	for _, is := range s.ready {
+		if !is {
+			if s.state == Running {
+				s.set(Restoring)
+			}
+			return
+		}
+	}
+	s.set(Running)
+}
+
+// restoring tells that a task begins or has ended to restore.
+func (s *shared) restoring(worker int, task string, done bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log.Debug("restore", "worker", worker, "task", task, "done", done)
+	if s.state == Starting && !done {
+		s.set(Restoring)
+	}
+	if s.onRestore != nil {
+		s.onRestore(RestoreEvent{worker, task, done, s.counters.Restored.Load()})
+	}
+}
+
+// slow reports a function of the user's that holds the worker longer than half the time that a rebalance may take.
+func (s *shared) slow(t *task, records int, took time.Duration) {
+	if took > s.rebalance/2 {
+		s.log.Warn("a function of the application takes so long that the group may take its partitions away",
+			"operator", t.Operator(), "task", t.ID, "records", records, "took", took)
+	}
+}
+
+func or(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}
+
+func processID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,40 @@
+package engine
+
+import (
+	"math"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+)
+
+// NoTime is the watermark of what has not spoken a time yet: lower than every time.
+const NoTime = math.MinInt64
+
+// Meta is what travels with a record beside its key and value. It belongs to the operator that hands it on and is
+// reused for the next record: copy what is to be kept.
+type Meta struct {
+	Time     int64  // event time, ms since the epoch
+	Birth    int64  // watermark of the record's source partition just before it was read, ms; NoTime: none yet
+	HoldBack int64  // ms by which the operators passed so far hold the watermark back
+	Win      Window // zero: the record is in no window
+	Headers  []connector.Header
+
+	Topic     string // where the record was read; for a result, the record that caused it
+	Partition int32
+	Offset    int64
+
+	NoKey   bool // the record has no key: its key is the zero value and says nothing
+	Deleted bool // a tombstone: its value is the zero value and says nothing
+}
+
+// Window is a span of event time: [start, end) for time windows, both ends inclusive for session and sliding windows.
+type Window struct{ start, end int64 }
+
+// NewWindow returns the window from start to end, in ms since the epoch.
+func NewWindow(start, end int64) Window { return Window{start, end} }
+
+// Start returns where the window begins.
+func (w Window) Start() time.Time { return time.UnixMilli(w.start).UTC() }
+
+// End returns where the window ends.
+func (w Window) End() time.Time { return time.UnixMilli(w.end).UTC() }

@@ -1,0 +1,278 @@
+// Package engine is the pure part of a stream application: tasks that take fetched records and say what is to be
+// written and committed. It starts no goroutine, reads no clock and does no input or output, so that the same events
+// give the same bytes; a test holds its imports to that.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/millrace/millrace/framework/connector"
+)
+
+// Task is one sub-topology over one partition number of its sources: the unit that is assigned, restored and moved.
+// One goroutine at a time uses it.
+//
+// A task is filled by the operators when they open (Input, OnFlush, AddStore), then driven:
+// Step with fetched records, Flush at the end of a round, Ready for what is to be done, Done once it is taken.
+type Task struct {
+	ID        string // <sub-topology>_<partition>
+	Partition int32
+
+	inputs  []*Input
+	flushes []func() error // in the order of opening, downstream first; run in reverse
+	stores  []boundStore
+
+	arena     *Arena
+	outputs   []connector.Out
+	changelog []connector.Out
+
+	operator  int32    // the operator that was entered last, for errors; index into operators
+	operators []string // names by node
+	current   *Meta    // of the record in process
+	time      int64    // its event time, for stores
+
+	drops    [Reasons]int64
+	records  int64 // taken in
+	failed   error
+	flushing bool
+}
+
+// Input is one source partition of a task.
+type Input struct {
+	Topic     int32  // index
+	Name      string // of the topic
+	Partition int32
+	Disorder  int64 // allowed disorder, ms
+	Handle    func(m *Meta, r *connector.Record) error
+
+	position int64 // the next offset to read
+	time     int64 // partition time: highest event time read, NoTime before the first
+	meta     Meta
+}
+
+type boundStore struct {
+	store Store
+	topic int32
+}
+
+// Store is what a task keeps between records, as the task sees it: something that writes and reads a changelog.
+type Store interface {
+	Name() string
+	// Flush hands out what changed since the last call, one call a key, in the order of the first change. The key and
+	// value are valid only during the call; a nil value is a deletion.
+	Flush(record func(key, value []byte, time int64) error) error
+	// Restore applies one changelog record. It keeps no reference to its arguments.
+	Restore(key, value []byte, time int64) error
+	// Bytes returns about how much memory the content takes.
+	Bytes() int64
+	// Len returns the number of keys.
+	Len() int
+}
+
+// NewTask returns a task without inputs. operators are the names of the nodes by number.
+func NewTask(sub int, partition int32, operators []string) *Task {
+	return &Task{ID: fmt.Sprintf("%d_%d", sub, partition), Partition: partition, operators: operators, operator: -1}
+}
+
+// AddInput gives the task an input and returns its index.
+func (t *Task) AddInput(in Input) int {
+	in.time = NoTime
+	t.inputs = append(t.inputs, &in)
+	return len(t.inputs) - 1
+}
+
+// OnFlush registers what is to run at each flush. Downstream opens first: hooks run in reverse order of
+// registration, which is upstream first, so that what one emits passes the next.
+func (t *Task) OnFlush(f func() error) { t.flushes = append(t.flushes, f) }
+
+// AddStore gives the task a store whose changes go to the changelog topic with this index.
+func (t *Task) AddStore(s Store, topic int32) { t.stores = append(t.stores, boundStore{s, topic}) }
+
+// Enter returns what an operator writes its number to before it calls a user's function,
+// so that a panic is reported with its name.
+func (t *Task) Enter() *int32 { return &t.operator }
+
+// EventTime returns where stores read the event time of the record in process.
+func (t *Task) EventTime() *int64 { return &t.time }
+
+// Arena returns the arena of the running round.
+func (t *Task) Arena() *Arena { return t.arena }
+
+// Emit adds a record to the outputs. Its bytes stay as they are until the round is acknowledged: they come from Arena.
+func (t *Task) Emit(o connector.Out) { t.outputs = append(t.outputs, o) }
+
+// Drop counts a record that goes no further.
+func (t *Task) Drop(r Reason) { t.drops[r]++ }
+
+// Begin starts a round, whose outputs live in the arena.
+func (t *Task) Begin(a *Arena) { t.arena = a }
+
+// Seek sets where an input stands: the next offset to read and the operator time committed with it.
+func (t *Task) Seek(input int, offset int64, times Times) {
+	in := t.inputs[input]
+	in.position, in.time = offset, NoTime
+	if len(times.At) == 1 {
+		in.time = times.At[0]
+	}
+}
+
+// Step processes records of one input in order and returns how many it took. Records below the position are skipped:
+// they were processed before. After an error the task takes nothing more; the position is that of the
+// record that caused it.
+func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
+	if t.failed != nil {
+		return 0, t.failed
+	}
+	in := t.inputs[input]
+	defer func() {
+		if p := recover(); p != nil {
+			err = t.fail(&OperatorError{Err: panicError(p), Stack: string(debug.Stack())})
+		}
+	}()
+	m := &in.meta
+	t.current = m
+	for n < len(records) {
+		r := &records[n]
+		if r.Control || r.Offset < in.position || isControl(r) {
+			in.position = max(in.position, r.Offset+1)
+			n++
+			continue
+		}
+		*m = Meta{
+			Time: r.Time, Birth: in.birth(), Headers: r.Headers,
+			Topic: in.Name, Partition: in.Partition, Offset: r.Offset,
+			NoKey: r.Key == nil, Deleted: r.Value == nil,
+		}
+		t.time = r.Time
+		in.time = max(in.time, r.Time)
+		if err := in.Handle(m, r); err != nil {
+			return n, t.fail(err)
+		}
+		in.position = r.Offset + 1
+		t.records++
+		n++
+	}
+	return n, nil
+}
+
+// isControl tells a watermark of a repartition topic from data: the reserved header, no key and no value.
+func isControl(r *connector.Record) bool {
+	return r.Key == nil && r.Value == nil && len(r.Headers) == 1 && r.Headers[0].Key == ReservedHeader
+}
+
+func (in *Input) birth() int64 {
+	if in.time == NoTime {
+		return NoTime
+	}
+	return in.time - in.Disorder
+}
+
+// Flush ends a round: what operators kept back for it is emitted, upstream first, then the changes of the stores go
+// to their changelogs. After it the positions stand for all that was made of the records below them.
+func (t *Task) Flush() (err error) {
+	if t.failed != nil {
+		return t.failed
+	}
+	defer func() {
+		t.flushing = false
+		if p := recover(); p != nil {
+			err = t.fail(&OperatorError{Err: panicError(p), Stack: string(debug.Stack())})
+		}
+	}()
+	t.flushing = true
+	for i := len(t.flushes) - 1; i >= 0; i-- {
+		if err := t.flushes[i](); err != nil {
+			return t.fail(err)
+		}
+	}
+	for _, b := range t.stores {
+		err := b.store.Flush(func(key, value []byte, time int64) error {
+			out := connector.Out{Topic: b.topic, Partition: t.Partition, Time: time, Key: t.arena.Copy(key)}
+			if value != nil {
+				out.Value = t.arena.Copy(value)
+			}
+			t.changelog = append(t.changelog, out)
+			return nil
+		})
+		if err != nil {
+			return t.fail(fmt.Errorf("store %s: %w", b.store.Name(), err))
+		}
+	}
+	return nil
+}
+
+// Ready is what is to be done, in the order that makes it safe: the changelog is written, then the outputs; when both
+// are acknowledged, and only after a Flush, the positions may be committed.
+type Ready struct {
+	Changelog []connector.Out
+	Outputs   []connector.Out
+}
+
+// Ready returns what has come together since Done. It is valid until Done.
+func (t *Task) Ready() Ready { return Ready{t.changelog, t.outputs} }
+
+// Done says that the caller has taken what Ready returned.
+func (t *Task) Done() {
+	clear(t.outputs)
+	clear(t.changelog)
+	t.outputs, t.changelog = t.outputs[:0], t.changelog[:0]
+}
+
+// PositionOf returns where one input stands, with its operator time.
+func (t *Task) PositionOf(input int) connector.Position {
+	in := t.inputs[input]
+	return connector.Position{
+		Partition: connector.Partition{Topic: in.Topic, Partition: in.Partition},
+		Offset:    in.position,
+		Metadata:  Times{At: []int64{in.time}}.Encode(),
+	}
+}
+
+// Operator returns the name of the operator that was entered last.
+func (t *Task) Operator() string {
+	if t.operator < 0 {
+		return "(source)"
+	}
+	return t.operators[t.operator]
+}
+
+// Inputs returns the task's inputs.
+func (t *Task) Inputs() []*Input { return t.inputs }
+
+// Position returns the next offset that the input will read.
+func (in *Input) Position() int64 { return in.position }
+
+// Time returns the input's partition time.
+func (in *Input) Time() int64 { return in.time }
+
+// Stores calls f for each store with the index of its changelog topic.
+func (t *Task) Stores(f func(s Store, topic int32)) {
+	for _, b := range t.stores {
+		f(b.store, b.topic)
+	}
+}
+
+// Counts returns the records taken in and the drops by reason since the task was made.
+func (t *Task) Counts() (records int64, drops [Reasons]int64) { return t.records, t.drops }
+
+// fail completes an error with operator and origin and keeps it: a failed task takes no more records.
+func (t *Task) fail(err error) error {
+	var e *OperatorError
+	if errors.As(err, &e) && error(e) != err {
+		t.failed = err // errors of several branches, joined: each names its operator
+		return err
+	}
+	if e == nil {
+		e = &OperatorError{Err: err}
+	}
+	if e.Operator == "" {
+		e.Operator = t.Operator()
+	}
+	if e.At.Topic == "" && t.current != nil && !t.flushing {
+		e.At = Origin{t.current.Topic, t.current.Partition, t.current.Offset}
+	}
+	t.failed = e
+	return e
+}

@@ -1,0 +1,143 @@
+package framework
+
+import (
+	"context"
+	"errors"
+
+	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/internal/engine"
+	"github.com/millrace/millrace/framework/state"
+)
+
+// Op is what an operator may ask of the framework when it is built for a task.
+type Op struct {
+	o *opening
+	n *node
+}
+
+// OperatorError says which operator could not go on, and with which record.
+type OperatorError = engine.OperatorError
+
+// Context returns the context of the run; it ends when the application is to stop.
+func (op *Op) Context() context.Context { return op.o.env.Context }
+
+// OnCommit registers what is to run at the end of each round, before stores are logged and offsets committed: emit
+// there what was kept back. It runs upstream first.
+func (op *Op) OnCommit(f func() error) {
+	entered, id := op.enter()
+	op.o.task.OnFlush(func() error {
+		*entered = id
+		return f()
+	})
+}
+
+// Store opens the operator's store. The operator is stateful by it: its name must be given.
+func (op *Op) Store[K comparable, V any](h Store[K, V]) *KV[K, V] {
+	return openStore(op.o, op.n, h)
+}
+
+// Store names a store and the types of its keys and values.
+type Store[K comparable, V any] struct {
+	_      [0]func(K, V)
+	name   string
+	keys   any
+	values any
+}
+
+// KV is a key-value store of one task.
+type KV[K comparable, V any] = state.KV[K, V]
+
+// StoreOf names a store, for an operator to open and for tests to look into.
+func StoreOf[K comparable, V any](name string) Store[K, V] { return Store[K, V]{name: name} }
+
+// Codecs sets how the store's content is encoded in its changelog. Without it codecs are inferred from the types.
+func (s Store[K, V]) Codecs(k codec.Codec[K], v codec.Codec[V]) Store[K, V] {
+	s.keys, s.values = k, v
+	return s
+}
+
+// Name returns the store's name.
+func (s Store[K, V]) Name() string { return s.name }
+
+// Process adds an operator of the user's own, see Operator. name may be "" if it keeps no state. An operator whose output
+// has another type of key re-keys the stream; with the same type it must keep the key of the record that it emits for.
+func (s Stream[K, V]) Process[K2 comparable, V2 any](name string, op Operator[K, V, K2, V2]) Stream[K2, V2] {
+	out := apply(s, "process", name, func(o *Op, next Emit[K2, V2]) Emit[K, V] { return guard(o, next, op) })
+	rekeyIfTyped[K, K2](s.n, out.n)
+	return out
+}
+
+// With is Process for an operator that takes an argument first, so that its types are inferred.
+func (s Stream[K, V]) With[A any, K2 comparable, V2 any](name string, op func(arg A, op *Op, next Emit[K2, V2]) Emit[K, V], arg A) Stream[K2, V2] {
+	out := apply(s, "process", name, func(o *Op, next Emit[K2, V2]) Emit[K, V] {
+		return guard(o, next, func(o *Op, next Emit[K2, V2]) Emit[K, V] { return op(arg, o, next) })
+	})
+	rekeyIfTyped[K, K2](s.n, out.n)
+	return out
+}
+
+// guard holds a user's operator to what the graph relies on: the key stays, and a panic is reported with its name.
+func guard[K comparable, V any, K2 comparable, V2 any](o *Op, next Emit[K2, V2], op Operator[K, V, K2, V2]) Emit[K, V] {
+	entered, id := o.enter()
+	same, keyed := any(func(a, b K) bool { return a == b }).(func(K2, K) bool)
+	if !keyed {
+		in := op(o, func(m *Meta, k K2, v V2) error {
+			err := next(m, k, v)
+			*entered = id
+			return err
+		})
+		return func(m *Meta, k K, v V) error {
+			*entered = id
+			if err := in(m, k, v); err != nil {
+				return o.fail(m, err)
+			}
+			return nil
+		}
+	}
+	var key K // of the record in process
+	busy := false
+	in := op(o, func(m *Meta, k K2, v V2) error {
+		if busy && !same(k, key) {
+			return errKeyChanged
+		}
+		err := next(m, k, v)
+		*entered = id
+		return err
+	})
+	return func(m *Meta, k K, v V) error {
+		*entered, key, busy = id, k, true
+		err := in(m, k, v)
+		busy = false
+		if err != nil {
+			return o.fail(m, err)
+		}
+		return nil
+	}
+}
+
+func openStore[K comparable, V any](o *opening, n *node, h Store[K, V]) *KV[K, V] {
+	keys, values := o.codecs[K, V](n, h.keys, h.values)
+	s := state.NewKV(h.name, keys, values, o.task.EventTime())
+	o.task.AddStore(s, o.build.store(n, h.name, typesOf[K, V]()))
+	return s
+}
+
+const (
+	dropNullKey   = engine.DropNullKey
+	dropNullValue = engine.DropNullValue
+)
+
+// enter returns where an operator notes that it is the one at work, and what it notes.
+func (op *Op) enter() (*int32, int32) { return op.o.task.Enter(), int32(op.n.id) }
+
+// drop counts a record that goes no further.
+func (op *Op) drop(r engine.Reason) { op.o.task.Drop(r) }
+
+// fail says that the operator could not go on with the record. An error that names an operator already stays as it is.
+func (op *Op) fail(m *Meta, err error) error {
+	var named *OperatorError
+	if errors.As(err, &named) {
+		return err
+	}
+	return &OperatorError{Operator: op.n.String(), At: engine.Origin{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset}, Err: err}
+}

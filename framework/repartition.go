@@ -1,0 +1,86 @@
+package framework
+
+import (
+	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// Repartition sends the stream through an internal topic <application>-<name>-repartition, so that the records of one
+// key come together. Operators that keep state by key do it by themselves after a change of key; by hand it lets
+// several of them share one topic.
+func (s Stream[K, V]) Repartition(name string) Stream[K, V] { return repartition(s, name) }
+
+// repartitioned returns the node to read from: n itself, or what repartition makes where its key changed.
+func repartitioned(n *node, name string, repartition func() *node) *node {
+	if n.rekeyed {
+		return repartition()
+	}
+	return n
+}
+
+func repartition[K comparable, V any](s Stream[K, V], name string) Stream[K, V] {
+	topic := &topicUse{name: name, internal: true, types: typesOf[K, V]()}
+	n := s.n.topology.add("repartition", name, s.n)
+	describe[K, V](n)
+	n.writes, n.sink = topic, true
+	n.open = func(o *opening) any {
+		keys, values := o.codecs[K, V](n, s.n.keys, s.n.values)
+		return writing(o, n, o.build.topic(topic), keys, values)
+	}
+	return Stream[K, V]{n: readBack[K, V](n, topic, s.n.keys, s.n.values)}
+}
+
+// readBack adds the source node of an internal topic.
+func readBack[K comparable, V any](sink *node, topic *topicUse, keys, values any) *node {
+	n := sink.topology.add("repartitioned", topic.name)
+	describe[K, V](n)
+	n.keys, n.values, n.unkeyed = keys, values, isNone[K]()
+	n.reads = topic
+	n.source = func(o *opening) handler {
+		k, v := o.codecs[K, V](n, keys, values)
+		return decoding(o, n, k, v, sourceOptions{}, true, downstream[K, V](o, n))
+	}
+	return n
+}
+
+// combined sends partial results through the internal topic of an aggregate (ENGINE C): each upstream task folds its
+// records and sends one partial a key and round. With EveryUpdate a partial is one record's.
+func combined[K comparable, V, A any](g Grouped[K, V], name string, accumulators any, a Aggregator[V, A]) *node {
+	topic := &topicUse{name: name, internal: true, types: typesOf[K, A]()}
+	n := g.n.topology.add("combine", name, g.n)
+	describe[K, A](n)
+	n.writes, n.sink = topic, true
+	n.open = func(o *opening) any {
+		keys, accs := o.codecs[K, A](n, g.n.keys, accumulators)
+		return combining(o, n, topic, g.emit, keys, accs, a)
+	}
+	return readBack[K, A](n, topic, g.n.keys, accumulators)
+}
+
+func combining[K comparable, V, A any](o *opening, n *node, topic *topicUse, emit EmitPolicy, keys codec.Codec[K], accs codec.Codec[A], a Aggregator[V, A]) Emit[K, V] {
+	op := &Op{o: o, n: n}
+	limit := o.env.Combine
+	if emit.everyUpdate {
+		limit = 0
+	}
+	at := o.build.topic(topic)
+	c := engine.NewCombiner(o.task, at, o.env.Partitions[at], limit, a.first, a.add, accs.Append)
+	entered, id := op.enter()
+	var scratch []byte
+	return func(m *Meta, k K, v V) error {
+		if m.NoKey {
+			op.drop(dropNullKey)
+			return nil
+		}
+		if m.Deleted {
+			op.drop(dropNullValue)
+			return nil
+		}
+		*entered = id
+		var err error
+		if scratch, err = keys.Append(scratch[:0], k); err != nil {
+			return op.fail(m, encodeError("key", keys.Name(), err))
+		}
+		return c.Add(scratch, v, m.Time)
+	}
+}

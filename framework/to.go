@@ -1,0 +1,100 @@
+package framework
+
+import (
+	"fmt"
+
+	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// To writes the stream to a topic: key, value, time and headers. A record is put into the partition that Kafka's default
+// partitioner chooses for its key; without a key, into one that belongs to the task. A tombstone is written as null.
+func (s Stream[K, V]) To(topic Topic[K, V]) { to(s, topic) }
+
+// Through writes the stream to a topic of the user's own and reads it back: as To, then From.
+func (s Stream[K, V]) Through(topic Topic[K, V]) Stream[K, V] {
+	to(s, topic)
+	return Stream[K, V]{n: source(s.n.topology, topic, false)}
+}
+
+func to[K comparable, V any](s Stream[K, V], topic Topic[K, V]) {
+	n := s.n.topology.add("sink", topic.name, s.n)
+	describe[K, V](n)
+	n.sink = true
+	n.writes = &topicUse{name: topic.name, spec: topic.spec, factory: topic.factory, types: typesOf[K, V]()}
+	n.open = func(o *opening) any { return writing(o, n, o.build.topic(n.writes), topic.keys, topic.values) }
+}
+
+// writing returns the Emit that encodes records for a topic.
+func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.Codec[K], values codec.Codec[V]) Emit[K, V] {
+	op := &Op{o: o, n: n}
+	entered, id := op.enter()
+	task, partitions := o.task, o.env.Partitions[topic]
+	unkeyed := unkeyedPartition(o, partitions)
+	return func(m *Meta, k K, v V) error {
+		*entered = id
+		arena := task.Arena()
+		out := connector.Out{Topic: topic, Time: m.Time}
+		if m.NoKey {
+			out.Partition = *unkeyed
+		} else {
+			b, err := keys.Append(arena.Begin(), k)
+			if err != nil {
+				return op.fail(m, encodeError("key", keys.Name(), err))
+			}
+			out.Key = arena.End(b)
+			out.Partition = engine.PartitionOf(out.Key, partitions)
+		}
+		if !m.Deleted {
+			b, err := values.Append(arena.Begin(), v)
+			if err != nil {
+				return op.fail(m, encodeError("value", values.Name(), err))
+			}
+			out.Value = arena.End(b)
+		}
+		if len(m.Headers) > 0 {
+			var err error
+			if out.Headers, err = copyHeaders(arena, m.Headers); err != nil {
+				return op.fail(m, err)
+			}
+		}
+		task.Emit(out)
+		return nil
+	}
+}
+
+// unkeyedPartition returns the partition for records without key. Each task has its own, those congruent to its number,
+// and takes one after the other from round to round: batches stay large, and tasks do not mix.
+func unkeyedPartition(o *opening, partitions int32) *int32 {
+	own := o.env.Partition % partitions
+	at := own
+	if o.env.Tasks < partitions {
+		o.task.OnFlush(func() error {
+			if at += o.env.Tasks; at >= partitions {
+				at = own
+			}
+			return nil
+		})
+	}
+	return &at
+}
+
+// copyHeaders copies headers, whose memory is the fetched record's.
+func copyHeaders(arena *engine.Arena, headers []Header) ([]Header, error) {
+	out := make([]Header, len(headers))
+	for i, h := range headers {
+		if h.Key == engine.ReservedHeader {
+			return nil, engine.ErrReservedHeader
+		}
+		out[i] = Header{Key: h.Key}
+		if h.Value != nil {
+			out[i].Value = arena.Copy(h.Value)
+		}
+	}
+	return out, nil
+}
+
+func encodeError(what, codec string, err error) error {
+	return fmt.Errorf("encode the %s as %s: %w", what, codec, err)
+}

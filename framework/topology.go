@@ -1,0 +1,120 @@
+// Package framework declares stream applications: a typed graph of operators between topics, and its run.
+//
+// A [Topology] is filled by a function of the user's, frozen by Build and run by [App.Run]. Handles ([Stream],
+// [Grouped], [Table]) are small values that stand for a node of the graph; using one twice branches.
+package framework
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/millrace/millrace/framework/connector"
+)
+
+// Topology is the graph of an application while it is being declared. It is used by one goroutine.
+type Topology struct {
+	nodes  []*node
+	faults []error // found while declaring; Build reports them with its own
+}
+
+// New returns an empty topology.
+func New() *Topology { return &Topology{} }
+
+// node is a node of the graph: an operator, a source or a sink.
+type node struct {
+	topology *Topology
+	id       int
+	kind     string // "map"
+	name     string // given by the user; "" where none is asked for
+	in, out  []*node
+
+	// open builds the operator for a task and returns the Emit that takes its input.
+	open func(o *opening) any
+	// source connects a source node: it returns what takes fetched records.
+	source func(o *opening) handler
+
+	keys, values  any    // codec.Codec of the output; nil: inferred from the type when needed
+	keyType       string // of the output, for descriptions and messages
+	valueType     string
+	rekeyed       bool // the key changed since the last repartition: records of one key may be in several partitions
+	unkeyed       bool // the output has no key
+	sink          bool // nothing is behind it, and that is meant
+	stateful      bool // keeps a store
+	reads, writes *topicUse
+	stores        []*storeUse
+}
+
+// topicUse is a topic that the graph reads or writes.
+type topicUse struct {
+	name     string // full name, or, for an internal one, the name given by the user
+	internal bool   // a repartition topic
+	spec     connector.TopicSpec
+	source   sourceOptions
+	factory  connector.Factory
+	types    string // of key and value
+}
+
+// storeUse is a store that a node keeps.
+type storeUse struct {
+	name  string
+	types string
+}
+
+func (t *Topology) add(kind, name string, in ...*node) *node {
+	n := &node{topology: t, id: len(t.nodes), kind: kind, name: name, in: in}
+	t.nodes = append(t.nodes, n)
+	for _, up := range in {
+		if up.topology != t {
+			t.fault(fmt.Errorf("%s: its input %s belongs to another topology", n, up))
+		}
+		up.out = append(up.out, n)
+	}
+	return n
+}
+
+func (t *Topology) fault(err error) { t.faults = append(t.faults, err) }
+
+// String returns the node's name in descriptions, logs, metrics and errors.
+func (n *node) String() string {
+	if n.name != "" {
+		return n.kind + " " + n.name
+	}
+	return fmt.Sprintf("%s %d", n.kind, n.id)
+}
+
+// From reads a topic. Reading one topic twice gives one stream, used twice.
+func (t *Topology) From[K comparable, V any](from Source[K, V]) Stream[K, V] {
+	return Stream[K, V]{n: source(t, from.topic(), false)}
+}
+
+// Table reads a topic as a table: the last value of each key, a null value deleting it. The content is kept in a store
+// of that name.
+func (t *Topology) Table[K comparable, V any](name string, from Topic[K, V]) Table[K, V] {
+	return table(Stream[K, V]{n: source(t, from, true)}, name)
+}
+
+func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *node {
+	types := typesOf[K, V]()
+	at := slices.IndexFunc(t.nodes, func(n *node) bool {
+		return n.reads != nil && !n.reads.internal && n.reads.name == from.name
+	})
+	if at >= 0 {
+		if n := t.nodes[at]; n.reads.types == types && (n.kind == "table-source") == nulls {
+			return n
+		}
+		t.fault(fmt.Errorf("topic %s is read as %s and as %s: read it once, with one pair of types", from.name, t.nodes[at].reads.types, types))
+	}
+	kind := "source"
+	if nulls {
+		kind = "table-source"
+	}
+	n := t.add(kind, from.name)
+	describe[K, V](n)
+	n.keys, n.values = from.keys, from.values
+	n.unkeyed = isNone[K]()
+	n.reads = &topicUse{name: from.name, spec: from.spec, source: from.source, factory: from.factory, types: types}
+	n.source = func(o *opening) handler {
+		return decoding(o, n, from.keys, from.values, from.source, nulls, downstream[K, V](o, n))
+	}
+	return n
+}
