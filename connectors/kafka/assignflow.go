@@ -40,13 +40,14 @@ const (
 type network struct {
 	nodes  int
 	arcs   []arc
-	supply int32 // units to send; there is room for them
+	supply int32 // units to send, beyond what flows already; there is room for them
 }
 
 // arc leads units from one node to another, at a cost for each that depends on its number.
 type arc struct {
-	from, to    int
-	flow, limit int32
+	from, to int
+	// Invariant: least <= flow <= limit.
+	least, flow, limit int32
 
 	// Outside of low to high each unit costs its distance, at the level balance. Since that grows, the flow is as
 	// even as can be where it cannot be within.
@@ -63,10 +64,10 @@ func (n *network) node() int {
 	return n.nodes - 1
 }
 
-// arc adds an arc without cost. It is valid until the next one is added.
-func (n *network) arc(from, to int) *arc {
+// arc adds an arc without cost and returns its number.
+func (n *network) arc(from, to int) int {
 	n.arcs = append(n.arcs, arc{from: from, to: to, limit: math.MaxInt32, high: math.MaxInt32, kept: math.MaxInt32})
-	return &n.arcs[len(n.arcs)-1]
+	return len(n.arcs) - 1
 }
 
 // share makes the arc cost its distance from total*part/whole, rounded down or up.
@@ -147,7 +148,7 @@ func (p *paths) search() {
 				to, total = x.to, p.costs[node].add(&c, 1)
 			} else {
 				x := &p.arcs[^a]
-				if x.flow == 0 {
+				if x.flow == x.least {
 					continue
 				}
 				c := x.cost(x.flow)

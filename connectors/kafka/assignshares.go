@@ -16,13 +16,22 @@ type shares struct {
 	o       *ownership
 	net     network
 	members []int    // of a.members, by process and id: the order that decides between equals
-	process []int32  // number of the process by member, in the order of members
+	process []int    // number of the process by member, in the order of members
 	names   []string // of the processes
-	cells   [][]int  // by group and member, in the order of members: the arc, -1 none; nil for a group that nobody may have
+	groups  []groupArcs
+	toProc  []int // arcs from members to their processes
+	toSink  []int // arcs from processes to the sink
+}
+
+// groupArcs are the arcs of one group, as numbers; all are nil where nobody may have its tasks.
+type groupArcs struct {
+	row   []int // the one from the source
+	parts []int // to each process's part, -1 none
+	cells []int // to each member, in the order of members, -1 none
 }
 
 func newShares(a *assignment, o *ownership) *shares {
-	s := &shares{a: a, o: o, cells: make([][]int, len(a.tasks))}
+	s := &shares{a: a, o: o, groups: make([]groupArcs, len(a.tasks))}
 	for j := range a.members {
 		s.members = append(s.members, j)
 	}
@@ -33,80 +42,111 @@ func newShares(a *assignment, o *ownership) *shares {
 		if name := a.members[j].process; len(s.names) == 0 || s.names[len(s.names)-1] != name {
 			s.names = append(s.names, name)
 		}
-		s.process = append(s.process, int32(len(s.names)-1))
+		s.process = append(s.process, len(s.names)-1)
 	}
 	s.build()
 	return s
 }
 
-// build lays the arcs. The nodes of members and processes come after source and sink.
+// build lays the arcs. The nodes of members and processes come after source and sink, those of groups after them.
 func (s *shares) build() {
-	members, processes := len(s.members), len(s.names)
-	memberNode := func(k int) int { return 2 + k }
-	processNode := func(p int32) int { return 2 + members + int(p) }
-	s.net.nodes = 2 + members + processes
-
-	all := make([]int64, processes) // capacity by process
-	var capacity int64
-	for k, j := range s.members {
-		if m := &s.a.members[j]; slices.Contains(m.eligible, true) {
-			all[s.process[k]] += int64(m.capacity)
-			capacity += int64(m.capacity)
+	s.net.nodes = s.processNode(len(s.names))
+	even := true
+	for i, n := range s.a.tasks {
+		if n > 0 {
+			s.group(i, int64(n))
+			_, capacity := s.capacities(func(m *member) bool { return m.eligible[i] })
+			_, all := s.capacities(eligibleForAny)
+			even = even && capacity == all
 		}
 	}
-	if capacity == 0 {
+	tasks := int64(s.net.supply)
+	if tasks == 0 {
 		return
 	}
-	for i, n := range s.a.tasks {
-		s.group(i, int64(n), memberNode)
-	}
+	byProcess, capacity := s.capacities(eligibleForAny)
 	for k, j := range s.members {
-		x := s.net.arc(memberNode(k), processNode(s.process[k]))
-		x.share(levelMember, int64(s.net.supply), int64(s.a.members[j].capacity), capacity)
+		x := s.net.arc(s.memberNode(k), s.processNode(s.process[k]))
+		s.net.arcs[x].share(levelMember, tasks, int64(s.a.members[j].capacity), capacity)
+		s.toProc = append(s.toProc, x)
 	}
-	for p := range processes {
-		x := s.net.arc(processNode(int32(p)), sink)
-		x.share(levelProcess, int64(s.net.supply), all[p], capacity)
+	for p, c := range byProcess {
+		x := s.net.arc(s.processNode(p), sink)
+		s.net.arcs[x].share(levelProcess, tasks, c, capacity)
+		s.toSink = append(s.toSink, x)
+	}
+	if even {
+		s.settle()
 	}
 }
 
-// group lays the arcs of group i with n tasks, where any member may have them.
-func (s *shares) group(i int, n int64, memberNode func(int) int) {
-	capacities := make([]int64, len(s.names))
-	var capacity int64
+func (s *shares) memberNode(k int) int  { return 2 + k }
+func (s *shares) processNode(p int) int { return 2 + len(s.members) + p }
+
+func eligibleForAny(m *member) bool { return slices.Contains(m.eligible, true) }
+
+// capacities sums the capacities of members by process and in all.
+func (s *shares) capacities(of func(*member) bool) (byProcess []int64, sum int64) {
+	byProcess = make([]int64, len(s.names))
 	for k, j := range s.members {
-		if s.a.members[j].eligible[i] {
-			capacities[s.process[k]] += int64(s.a.members[j].capacity)
-			capacity += int64(s.a.members[j].capacity)
+		if m := &s.a.members[j]; of(m) {
+			byProcess[s.process[k]] += int64(m.capacity)
+			sum += int64(m.capacity)
 		}
 	}
-	if capacity == 0 || n == 0 {
+	return byProcess, sum
+}
+
+// group lays the arcs of group i with n tasks, if any member may have them.
+func (s *shares) group(i int, n int64) {
+	byProcess, capacity := s.capacities(func(m *member) bool { return m.eligible[i] })
+	if capacity == 0 {
 		return
 	}
-	cells := make([]int, len(s.members))
-	for k := range cells {
-		cells[k] = -1
-	}
-	s.cells[i] = cells
 	inMember, inProcess := s.held(i)
 	row := s.net.node()
-	s.net.arc(source, row).limit = int32(n)
+	g := groupArcs{row: []int{s.net.arc(source, row)}}
+	s.net.arcs[g.row[0]].limit = int32(n)
 	s.net.supply += int32(n)
-	parts := make([]int, len(s.names))
-	for p, c := range capacities {
-		if c > 0 {
-			parts[p] = s.net.node()
-			x := s.net.arc(row, parts[p])
-			x.share(levelProcessGroup, n, c, capacity)
-			x.keep(levelLeaveProcess, inProcess[p])
+	for p, c := range byProcess {
+		if c == 0 {
+			g.parts = append(g.parts, -1)
+			continue
 		}
+		x := s.net.arc(row, s.net.node())
+		s.net.arcs[x].share(levelProcessGroup, n, c, capacity)
+		s.net.arcs[x].keep(levelLeaveProcess, inProcess[p])
+		g.parts = append(g.parts, x)
 	}
 	for k, j := range s.members {
-		if m := &s.a.members[j]; m.eligible[i] {
-			cells[k] = len(s.net.arcs)
-			x := s.net.arc(parts[s.process[k]], memberNode(k))
-			x.share(levelMemberGroup, n, int64(m.capacity), capacity)
-			x.keep(levelLeaveMember, inMember[k])
+		m := &s.a.members[j]
+		if !m.eligible[i] {
+			g.cells = append(g.cells, -1)
+			continue
+		}
+		x := s.net.arc(s.net.arcs[g.parts[s.process[k]]].to, s.memberNode(k))
+		s.net.arcs[x].share(levelMemberGroup, n, int64(m.capacity), capacity)
+		s.net.arcs[x].keep(levelLeaveMember, inMember[k])
+		g.cells = append(g.cells, x)
+	}
+	s.groups[i] = g
+}
+
+// settle gives each member its share of each group, rounded down: where all are eligible for all, every least cost has that. It
+// leaves at most one task a group and member to search a way for.
+func (s *shares) settle() {
+	for _, g := range s.groups {
+		for k, x := range g.cells {
+			if x < 0 {
+				continue
+			}
+			p := s.process[k]
+			units := s.net.arcs[x].low
+			for _, y := range []int{g.row[0], g.parts[p], x, s.toProc[k], s.toSink[p]} {
+				s.net.arcs[y].flow += units
+				s.net.arcs[y].least += units
+			}
+			s.net.supply -= units
 		}
 	}
 }
@@ -133,7 +173,7 @@ func (s *shares) held(i int) (inMember, inProcess []int32) {
 // member of its process, then to anyone.
 func (s *shares) place(i int32, give func(t task, member int)) {
 	room := make([]int32, len(s.members))
-	for k, x := range s.cells[i] {
+	for k, x := range s.groups[i].cells {
 		if x >= 0 {
 			room[k] = s.net.arcs[x].flow
 		}

@@ -73,6 +73,9 @@ func (p *recordPool) records(in []*kgo.Record) (out []connector.Record, bytes in
 	if n := len(p.free); n > 0 {
 		out, p.free = p.free[n-1][:0], p.free[:n-1]
 	}
+	if cap(out) < len(in) {
+		out = make([]connector.Record, 0, len(in))
+	}
 	for _, r := range in {
 		bytes += int64(len(r.Key)+len(r.Value)) + recordBytes
 		out = append(out, connector.Record{

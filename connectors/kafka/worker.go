@@ -15,7 +15,7 @@ import (
 
 // worker is one member of the group with its own producer: one client.
 //
-// Goroutines: fetch polls the client, one batch ahead of the worker; each restoration has its own; the client calls the
+// Goroutines: fetch polls the client when the worker asks for records; each restoration has its own; the client calls the
 // group callbacks (group.go) from one of its. All of them hand over through channels to Poll and end before Close returns.
 type worker struct {
 	cluster *cluster
@@ -26,12 +26,14 @@ type worker struct {
 	topics  map[string]int32 // index by name
 	sources map[int32]connector.Source
 
+	asked   chan struct{}        // to fetch: poll; capacity 1
 	fetched chan kgo.Fetches     // from fetch; unbuffered
 	next    chan struct{}        // to fetch: the batch is done with, rebalances are allowed
 	events  chan connector.Event // from the group callbacks
 	runs    chan restored        // from restorations; unbuffered
 	woken   chan struct{}        // capacity 1
 	failed  chan error           // capacity 1: the group cannot go on
+	asking  bool                 // fetch was asked and has not answered
 	holding bool                 // fetch waits for next
 
 	restorations map[connector.Partition]*restoration // the one whose runs are wanted
@@ -53,7 +55,7 @@ const fetchShare = 4
 func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (connector.Worker, error) {
 	w := &worker{
 		cluster: c, config: config, log: config.Logger, topics: map[string]int32{}, sources: map[int32]connector.Source{},
-		fetched: make(chan kgo.Fetches), next: make(chan struct{}), events: make(chan connector.Event, 16),
+		asked: make(chan struct{}, 1), fetched: make(chan kgo.Fetches), next: make(chan struct{}), events: make(chan connector.Event, 16),
 		runs: make(chan restored), woken: make(chan struct{}, 1), failed: make(chan error, 1),
 		restorations: map[connector.Partition]*restoration{}, metadata: map[string]map[int32]string{},
 	}
@@ -108,13 +110,17 @@ func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
 func (w *worker) fetch() {
 	defer w.client.AllowRebalance()
 	for {
-		f := w.client.PollRecords(w.ctx, 0)
-		if w.ctx.Err() != nil {
+		select {
+		case <-w.asked:
+		case <-w.ctx.Done():
 			return
 		}
-		if len(f) == 0 {
+		var f kgo.Fetches
+		for len(f) == 0 {
 			w.client.AllowRebalance()
-			continue
+			if f = w.client.PollRecords(w.ctx, 0); w.ctx.Err() != nil {
+				return
+			}
 		}
 		select {
 		case w.fetched <- f:
@@ -133,7 +139,7 @@ func (w *worker) fetch() {
 var errClosed = errors.New("the worker is closed")
 
 // Poll returns what the group, the client and restorations have brought.
-func (w *worker) Poll(ctx context.Context, wait time.Duration) (connector.Batch, error) {
+func (w *worker) Poll(ctx context.Context, wait time.Duration, records bool) (connector.Batch, error) {
 	var b connector.Batch
 	if w.holding {
 		w.holding = false
@@ -146,8 +152,15 @@ func (w *worker) Poll(ctx context.Context, wait time.Duration) (connector.Batch,
 	if w.drain(&b); len(b.Events) > 0 {
 		return b, nil
 	}
+	fetched := w.fetched
+	if !records {
+		fetched = nil
+	} else if !w.asking {
+		w.asking = true
+		w.asked <- struct{}{}
+	}
 	if wait <= 0 {
-		err := w.look(&b)
+		err := w.look(&b, fetched)
 		return b, err
 	}
 	timer := time.NewTimer(wait)
@@ -155,7 +168,7 @@ func (w *worker) Poll(ctx context.Context, wait time.Duration) (connector.Batch,
 	select {
 	case e := <-w.events:
 		b.Events = append(b.Events, e)
-	case f := <-w.fetched:
+	case f := <-fetched:
 		err := w.accept(&b, f)
 		return b, err
 	case r := <-w.runs:
@@ -173,9 +186,9 @@ func (w *worker) Poll(ctx context.Context, wait time.Duration) (connector.Batch,
 }
 
 // look takes what is there without waiting.
-func (w *worker) look(b *connector.Batch) error {
+func (w *worker) look(b *connector.Batch, fetched <-chan kgo.Fetches) error {
 	select {
-	case f := <-w.fetched:
+	case f := <-fetched:
 		return w.accept(b, f)
 	case r := <-w.runs:
 		w.acceptRestored(b, r)
@@ -191,7 +204,7 @@ func (w *worker) look(b *connector.Batch) error {
 
 // accept takes a batch of the client. What was assigned before it was fetched is in events by now and comes first.
 func (w *worker) accept(b *connector.Batch, f kgo.Fetches) error {
-	w.holding = true
+	w.asking, w.holding = false, true
 	w.drain(b)
 	return w.convert(b, f)
 }

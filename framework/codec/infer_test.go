@@ -126,7 +126,9 @@ type (
 	tree struct {
 		Children []*tree
 		ByName   map[string]tree
+		Owner    *owner
 	}
+	owner struct{ Trees []tree }
 )
 
 func (writeOnly) MarshalText() ([]byte, error) { return []byte("w"), nil }

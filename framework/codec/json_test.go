@@ -27,7 +27,7 @@ func TestJSONIsDeterministicAndPlain(t *testing.T) {
 	writes(t, []float64{0, math.Copysign(0, -1), -0.5, 1e-7, 1e21, 123456789}, `[0,0,-0.5,1e-7,1e+21,123456789]`)
 	writes(t, struct{ F float32 }{float32(math.Copysign(0, -1))}, `{"F":0}`)
 	writes(t, map[string]any{`-0,"-0`: math.Copysign(0, -1), "b": "-0"}, `{"-0,\"-0":0,"b":"-0"}`)
-	writes(t, map[string]json.RawMessage{"a": json.RawMessage(`[-0,1e-05,-0.0,"\"-0"]`)}, `{"a":[0,1e-05,-0.0,"\"-0"]}`)
+	writes(t, map[string]json.RawMessage{"a": json.RawMessage(`[-0,1e-05,1e-0,-0.0,"\"-0"]`)}, `{"a":[0,1e-05,1e-0,-0.0,"\"-0"]}`)
 	writes(t, struct{ D []time.Duration }{[]time.Duration{90 * time.Minute, -1}}, `{"D":["1h30m0s","-1ns"]}`)
 	writes(t, struct{ B [2]byte }{[2]byte{1, 2}}, `{"B":[1,2]}`)
 	writes(t, struct{ B []byte }{[]byte{1, 2}}, `{"B":"AQI="}`)

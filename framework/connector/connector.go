@@ -50,11 +50,12 @@ type Worker interface {
 
 // Reader is the reading half of a worker.
 type Reader interface {
-	// Poll waits up to wait for something to happen and returns it; wait 0 only looks.
+	// Poll waits up to wait for something to happen and returns it; wait 0 only looks. Without records, fetched records
+	// are left where they are: the connector keeps a bounded number of them.
 	// Events come before runs, each in the order in which they happened. Until the next call of Poll
 	// no partition is taken away. The batch is valid until the next call; the slices of
 	// records belong to the caller until Recycle. An error is final for the worker.
-	Poll(ctx context.Context, wait time.Duration) (Batch, error)
+	Poll(ctx context.Context, wait time.Duration, records bool) (Batch, error)
 	// Recycle hands a run's records back for reuse; their bytes may be reused as well.
 	Recycle(records []Record)
 	// Pause stops fetching the partitions; what was fetched and not polled is dropped and fetched again

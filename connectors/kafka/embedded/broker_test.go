@@ -84,11 +84,7 @@ func TestAFolderThatCannotBeUsedIsNamed(t *testing.T) {
 
 func TestAPortThatIsTakenIsAnError(t *testing.T) {
 	b := start(t, Config{})
-	var port int
-	if _, err := fmt.Sscanf(b.Addrs()[0], "127.0.0.1:%d", &port); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Start(Config{Port: port}); err == nil {
+	if _, err := Start(Config{Port: port(t, b)}); err == nil {
 		t.Fatal("two brokers listen on one port")
 	}
 }
@@ -100,10 +96,17 @@ func TestCloseIsSafeToCallTwice(t *testing.T) {
 }
 
 // With fake time a test of an hour takes no time. A client needs the tag synctests to wait in a way that the bubble knows of.
+// The bubble ends only when no goroutine is left.
 func TestABrokerRunsInABubbleOfFakeTime(t *testing.T) {
+	for name, dir := range map[string]string{"in memory": "", "in a folder": t.TempDir()} {
+		t.Run(name, func(t *testing.T) { runInBubble(t, dir) })
+	}
+}
+
+func runInBubble(t *testing.T, dir string) {
 	synctest.Test(t, func(t *testing.T) {
 		var network kfake.VirtualNetwork
-		b, err := Start(Config{Listen: network.Listen, Port: 9092, Logger: slog.New(slog.DiscardHandler)})
+		b, err := Start(Config{Dir: dir, Listen: network.Listen, Port: 9092, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,6 +139,14 @@ func start(t *testing.T, c Config) *Broker {
 	}
 	t.Cleanup(func() { b.Close() })
 	return b
+}
+
+func port(t *testing.T, b *Broker) (n int) {
+	t.Helper()
+	if _, err := fmt.Sscanf(b.Addrs()[0], "127.0.0.1:%d", &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func stop(t *testing.T, b *Broker) {
@@ -184,7 +195,7 @@ func poll(t *testing.T, c *kgo.Client, n int) string {
 	for len(values) < n {
 		f := c.PollFetches(ctx)
 		if err := f.Err(); err != nil {
-			t.Fatalf("read %q, then: %v", values, err)
+			t.Fatalf("read %d records, then: %v", len(values), err)
 		}
 		f.EachRecord(func(r *kgo.Record) { values = append(values, string(r.Value)) })
 	}

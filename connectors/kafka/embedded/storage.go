@@ -159,7 +159,7 @@ func (s *storage) close(c *kfake.Cluster) error {
 		}
 	}
 	done := make(chan struct{})
-	go func() {
+	go func() { // it waits for ever for a goroutine that has ended
 		c.Close()
 		close(done)
 	}()

@@ -2,9 +2,6 @@ package embedded
 
 import (
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -56,7 +53,7 @@ func TestBelowTheReserveRecordsAreRefusedAndOffsetsAreNot(t *testing.T) {
 	}
 }
 
-func TestAnEmptyTransactionCanStillBeEndedBelowTheReserve(t *testing.T) {
+func TestATransactionCanStillBeEndedBelowTheReserve(t *testing.T) {
 	d := disk{}
 	d.free.Store(1000)
 	b := start(t, d.config(t.TempDir()))
@@ -114,7 +111,3 @@ func wantDiskFull(t *testing.T, b *Broker, dir string) {
 		t.Fatal("the broker does not report the full disk")
 	}
 }
-
-var _ = os.Getenv
-var _ = exec.Command
-var _ = filepath.Join

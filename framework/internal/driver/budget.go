@@ -2,6 +2,10 @@ package driver
 
 import "sync/atomic"
 
+// recordBytes is what a record that is written takes beside its key and value until it is acknowledged: about 300 bytes
+// in the client, and its place here.
+const recordBytes = 384
+
 // Budget is the memory that the process may hold for records: bytes fetched and not done, plus bytes produced and not
 // acknowledged. It is the one thing that workers share. All methods may be called from any goroutine.
 type Budget struct {
@@ -13,7 +17,7 @@ type Budget struct {
 }
 
 func newBudget(bytes int64) *Budget {
-	return &Budget{high: bytes, low: bytes / 4 * 3, unacked: bytes / 2}
+	return &Budget{high: bytes, low: bytes / 4 * 3, unacked: bytes / 4}
 }
 
 func (b *Budget) used() int64   { return b.fetched.Load() + b.produced.Load() }

@@ -169,6 +169,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 		}
 		for _, p := range p.task.inputs {
 			w.shared.budget.fetched.Add(-p.bytes)
+			w.queued -= p.bytes
 			for _, run := range p.queue {
 				w.client.Recycle(run.Records)
 			}

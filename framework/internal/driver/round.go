@@ -29,7 +29,7 @@ type partitionPosition struct {
 
 // acked is called by the connector for each record written.
 func (r *round) acked(bytes int, err error) {
-	r.budget.produced.Add(-int64(bytes))
+	r.budget.produced.Add(-int64(bytes) - recordBytes)
 	if err != nil {
 		r.faults.set(err)
 	}

@@ -63,6 +63,7 @@ type shared struct {
 	counters *Counters
 	ending   *ending // nil: unbounded
 	combine  int64   // bytes for each combiner
+	appetite int64   // bytes in its queues with which a worker asks for no more
 	flow     *flow
 
 	flushIdle, flushBusy    time.Duration
@@ -123,6 +124,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	}
 	n = min(n, tasks)
 	s.combine = c.BudgetBytes / int64(n) / 8
+	s.appetite = min(c.BudgetBytes/int64(n)/4, 8<<20)
 	byWorker := make([]atomic.Int64, n)
 	s.counters.lag.Store(&byWorker)
 	s.ready = make([]bool, n)

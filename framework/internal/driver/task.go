@@ -40,7 +40,7 @@ type partition struct {
 const (
 	sliceTime = 50 * time.Millisecond // processing between two polls (ENGINE B9)
 	chunkTime = 5 * time.Millisecond
-	maxChunk  = 4096
+	maxChunk  = 512
 )
 
 func (p *partition) empty() bool { return len(p.queue) == 0 }

@@ -25,8 +25,10 @@ type worker struct {
 
 	pool   engine.Pool
 	open   *round
-	closed []*round // flushed, not all acknowledged, oldest first
-	dirty  bool     // something was processed since the last flush
+	closed []*round  // flushed, not all acknowledged, oldest first
+	dirty  bool      // something was processed since the last flush
+	queued int64     // bytes in the queues of all partitions
+	fed    time.Time // when records were asked for last
 
 	flushed    time.Time           // when the running round began
 	settled    []partitionPosition // of the last round that is acknowledged, not committed yet
@@ -62,7 +64,8 @@ func (w *worker) run(ctx context.Context) error {
 
 func (w *worker) loop(ctx context.Context) error {
 	for {
-		batch, err := w.client.Poll(ctx, w.patience())
+		wait := w.patience()
+		batch, err := w.client.Poll(ctx, wait, w.hungry())
 		if ctx.Err() != nil {
 			w.refuse(batch)
 			return nil
@@ -89,6 +92,20 @@ func (w *worker) loop(ctx context.Context) error {
 		w.press()
 		w.count()
 	}
+}
+
+// hungry says whether to take more records. Those in the queues last for a while, and more would only fill memory; but
+// an input that a task waits for must come, and no partition waits for another's backlog longer than a tenth of a second.
+func (w *worker) hungry() bool {
+	now := time.Now()
+	hungry := w.queued < w.shared.appetite || now.Sub(w.fed) > 100*time.Millisecond
+	for _, p := range w.parts {
+		hungry = hungry || p.awaited()
+	}
+	if hungry {
+		w.fed = now
+	}
+	return hungry
 }
 
 // refuse answers the events of a batch that nobody will look at, so that the group goes on.
@@ -127,6 +144,7 @@ func (w *worker) take(ctx context.Context, b connector.Batch) error {
 		if len(run.Records) > 0 {
 			p.queue = append(p.queue, run)
 			p.bytes += run.Bytes
+			w.queued += run.Bytes
 			w.shared.budget.fetched.Add(run.Bytes)
 		}
 	}
@@ -171,6 +189,7 @@ func (w *worker) process(p *partition, n int) error {
 	if p.next += done; p.next == len(run.Records) {
 		w.client.Recycle(run.Records)
 		p.bytes -= run.Bytes
+		w.queued -= run.Bytes
 		w.shared.budget.fetched.Add(-run.Bytes)
 		p.queue = slices.Delete(p.queue, 0, 1)
 		p.next = 0
@@ -191,7 +210,7 @@ func (w *worker) write(t *task) {
 			continue
 		}
 		bytes := w.weigh(outs)
-		w.shared.budget.produced.Add(bytes)
+		w.shared.budget.produced.Add(bytes + recordBytes*int64(len(outs)))
 		w.open.pending.Add(int64(len(outs)))
 		w.shared.counters.Out.Add(int64(len(outs)))
 		w.client.Write(outs, w.open.acked)

@@ -1,0 +1,113 @@
+package driver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/millrace/millrace/framework/connector"
+)
+
+// instance is a process of the application: a connector of its own, whose workers can be made to vanish.
+type instance struct {
+	sim     *sim
+	name    string
+	crashed bool  // from now on nothing of it has any effect; guarded by sim.mu
+	held    int64 // bytes fetched and not recycled, written and not acknowledged; guarded by sim.mu
+	bound   int64 // of held; 0: not checked
+	members []*member
+}
+
+var errCrashed = errors.New("this instance crashed")
+
+func (i *instance) Kind() string { return "sim" }
+
+func (i *instance) Admin(context.Context) (connector.Admin, error) { return &simAdmin{i.sim}, nil }
+
+func (i *instance) Open(_ context.Context, c connector.WorkerConfig) (connector.Worker, error) {
+	s := i.sim
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := newMember(i, c)
+	i.members = append(i.members, m)
+	s.group.join(m)
+	return m, nil
+}
+
+// hold counts memory; sim.mu is held.
+func (i *instance) hold(bytes int64) {
+	if i.held += bytes; i.bound > 0 && i.held > i.bound {
+		i.sim.violate(memoryIsBounded, "%s holds %d bytes, %d are allowed", i.name, i.held, i.bound)
+	}
+}
+
+// crash makes the instance vanish: a part of what it wrote is stored, it never speaks again, and the group notices after
+// the session time-out.
+func (i *instance) crash() {
+	s := i.sim
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i.crashed = true
+	for _, m := range i.members {
+		m.spill()
+		m.wakeLocked()
+		s.group.expire(m)
+	}
+}
+
+type simAdmin struct{ sim *sim }
+
+func (a *simAdmin) Close() error { return nil }
+
+func (a *simAdmin) Topics(_ context.Context, names []string) ([]connector.TopicInfo, error) {
+	a.sim.mu.Lock()
+	defer a.sim.mu.Unlock()
+	infos := make([]connector.TopicInfo, len(names))
+	for i, name := range names {
+		infos[i] = connector.TopicInfo{Name: name, Partitions: int32(len(a.sim.topics[name]))}
+	}
+	return infos, nil
+}
+
+func (a *simAdmin) Create(_ context.Context, topics []connector.TopicSpec) error {
+	a.sim.mu.Lock()
+	defer a.sim.mu.Unlock()
+	for _, t := range topics {
+		if a.sim.topics[t.Name] == nil {
+			a.sim.create(t.Name, t.Partitions)
+		}
+	}
+	return nil
+}
+
+func (a *simAdmin) Ends(_ context.Context, names []string) ([][]int64, error) {
+	a.sim.mu.Lock()
+	defer a.sim.mu.Unlock()
+	if a.sim.chance(a.sim.faults.adminFails) {
+		a.sim.hits["admin"]++
+		return nil, fmt.Errorf("list ends: %w", connector.ErrTemporary)
+	}
+	ends := make([][]int64, len(names))
+	for i, name := range names {
+		for _, l := range a.sim.topics[name] {
+			ends[i] = append(ends[i], l.end())
+		}
+	}
+	return ends, nil
+}
+
+func (a *simAdmin) Committed(_ context.Context, _ string, names []string) ([][]int64, error) {
+	a.sim.mu.Lock()
+	defer a.sim.mu.Unlock()
+	committed := make([][]int64, len(names))
+	for i, name := range names {
+		for _, l := range a.sim.topics[name] {
+			at := int64(-1)
+			if p, ok := a.sim.committed[l.at]; ok {
+				at = p.Offset
+			}
+			committed[i] = append(committed[i], at)
+		}
+	}
+	return committed, nil
+}
