@@ -3,6 +3,7 @@ package framework
 import (
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/millrace/millrace/framework/codec"
 )
@@ -20,11 +21,46 @@ type Aggregator[V, A any] struct {
 // slice), use FoldNew; Build refuses it here.
 func Fold[V, A any](first A, add func(A, V) A) Aggregator[V, A] {
 	a := FoldNew(func() A { return first }, add)
-	switch t := reflect.TypeFor[A](); t.Kind() {
+	t := reflect.TypeFor[A]()
+	switch t.Kind() {
 	case reflect.Map, reflect.Slice, reflect.Pointer:
-		a.shared = fmt.Errorf("Fold would share one %s between all keys: use FoldNew with a function that makes a new one", t)
+		a.shared = errShared(t)
+	default:
+		if inner := sharedIn(reflect.ValueOf(first)); inner != nil {
+			a.shared = fmt.Errorf("in %s: %w", t, errShared(inner))
+		}
 	}
 	return a
+}
+
+func errShared(t reflect.Type) error {
+	return fmt.Errorf("Fold would share one %s between all keys: use FoldNew with a function that makes a new one", t)
+}
+
+// sharedIn returns the type of a map, slice or pointer in v that is not nil, and nil if there is none.
+func sharedIn(v reflect.Value) reflect.Type {
+	switch v.Kind() {
+	case reflect.Map, reflect.Slice, reflect.Pointer:
+		if !v.IsNil() {
+			return v.Type()
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			if t := sharedIn(v.Index(i)); t != nil {
+				return t
+			}
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return nil // its location is never changed
+		}
+		for _, f := range v.Fields() {
+			if t := sharedIn(f); t != nil {
+				return t
+			}
+		}
+	}
+	return nil
 }
 
 // FoldNew is Fold with an accumulator made for each key.

@@ -26,7 +26,8 @@ type build struct {
 	topics   map[*topicUse]int32
 	stores   map[string]int32 // store name -> changelog topic
 	plan     *driver.Plan
-	scratch  bool // tasks are opened to find stores and faults
+	scratch  bool            // tasks are opened to find stores and faults
+	said     map[string]bool // faults of codecs
 	faults   []error
 }
 
@@ -49,7 +50,7 @@ func (t *Topology) Plan(app string) (*driver.Plan, error) {
 }
 
 func newBuild(t *Topology, app string) *build {
-	return &build{topology: t, app: app, topics: map[*topicUse]int32{}, stores: map[string]int32{}, plan: &driver.Plan{App: app}}
+	return &build{topology: t, app: app, topics: map[*topicUse]int32{}, stores: map[string]int32{}, said: map[string]bool{}, plan: &driver.Plan{App: app}}
 }
 
 func (b *build) fault(format string, args ...any) {
@@ -70,10 +71,12 @@ func (b *build) check() {
 	sinks := map[string]*node{}
 	repartitions := map[string]*node{}
 	for _, n := range t.nodes {
-		if n.stateful || n.writes != nil && n.writes.internal {
+		if n.stateful || n.writes != nil && n.writes.internal && !n.automatic {
 			switch {
+			case n.name == "" && n.stateful:
+				b.fault("%s%s: it keeps state and needs a name: its store and topics are called after it", n, b.after(n))
 			case n.name == "":
-				b.fault("%s%s: it keeps state and needs a name: its store and topics are called after it", n, after(n))
+				b.fault("%s%s: it needs a name: its topic is called after it", n, b.after(n))
 			default:
 				if err := driver.CheckName(n.name); err != nil {
 					b.fault("%s: its name: %w", n, err)
@@ -81,13 +84,13 @@ func (b *build) check() {
 			}
 		}
 		if n.writes != nil && n.writes.internal {
-			if other := repartitions[n.name]; other != nil && n.name != "" {
+			if other := repartitions[n.name]; other != nil && n.name != "" && !(n.automatic && other.automatic) { // two stores of one name else
 				b.fault("%s and %s have the same name: their repartition topic would be one", other, n)
 			}
 			repartitions[n.name] = n
 		}
 		if len(n.out) == 0 && !n.sink && !n.stateful {
-			b.fault("%s%s: nothing takes its output: end the stream with To, ForEach or an aggregate", n, after(n))
+			b.fault("%s%s: nothing takes its output: end the stream with To, ForEach or an aggregate", n, b.after(n))
 		}
 		if n.writes != nil && !n.writes.internal {
 			if other := sinks[n.writes.name]; other != nil && other.writes.types != n.writes.types {
@@ -114,11 +117,17 @@ func (b *build) checkConnector() {
 	}
 }
 
-func after(n *node) string {
+// after says where in the graph a node is that may have no name. What operators added for themselves is left out.
+func (b *build) after(n *node) string {
 	if len(n.in) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (after [%s])", n.in[0])
+	before := n.in[0]
+	if before.automatic && before.reads != nil {
+		at := slices.IndexFunc(b.topology.nodes, func(w *node) bool { return w.writes == before.reads })
+		before = b.topology.nodes[at].in[0]
+	}
+	return fmt.Sprintf(" (after [%s])", before)
 }
 
 // divide puts nodes that are linked by streams into one sub-topology, numbered by their first node.
@@ -273,12 +282,10 @@ func (b *build) store(n *node, name, types string) int32 {
 	if !b.scratch {
 		return b.stores[name]
 	}
-	if !n.stateful { // a user's operator that turns out to keep state
-		n.stateful = true
-		sub := &b.plan.Subs[b.sub[n.id]]
-		b.together(sub, n)
+	if !n.stateful && len(n.stores) == 0 { // a user's operator that turns out to keep state
+		b.together(&b.plan.Subs[b.sub[n.id]], n)
 		if n.name == "" {
-			b.fault("%s%s: it keeps state and needs a name", n, after(n))
+			b.fault("%s%s: it keeps state and needs a name", n, b.after(n))
 		}
 		if n.in[0].rekeyed {
 			b.fault("%s: it keeps state by key, and the key changed before it: put Repartition(name) between", n)
@@ -307,15 +314,28 @@ func (b *build) store(n *node, name, types string) int32 {
 func (o *opening) codecs[K comparable, V any](n *node, keys, values any) (codec.Codec[K], codec.Codec[V]) {
 	k, err := keyCodec[K](keys)
 	if err != nil {
-		o.build.fault("%s: its keys: %w", n, err)
+		o.build.faultOnce(n, "keys", err)
 		k = broken[K](err)
 	}
 	v, err := codecOf[V](values)
 	if err != nil {
-		o.build.fault("%s: its values: %w", n, err)
+		o.build.faultOnce(n, "values", err)
 		v = broken[V](err)
 	}
 	return k, v
+}
+
+// faultOnce reports what is wrong with a codec once for an operator and what it added for itself.
+func (b *build) faultOnce(n *node, what string, err error) {
+	fault := fmt.Errorf("%s: its %s: %w", n, what, err)
+	if n.name != "" {
+		id := n.name + what + err.Error()
+		if b.said[id] {
+			return
+		}
+		b.said[id] = true
+	}
+	b.faults = append(b.faults, fault)
 }
 
 // broken stands in for a codec that there is none of, so that the build can go on and find other faults.

@@ -18,7 +18,7 @@ func (s Stream[K, V]) Grouped() Grouped[K, V] {
 	describe[K, V](n)
 	n.keys, n.values, n.rekeyed, n.unkeyed = s.n.keys, s.n.values, s.n.rekeyed, s.n.unkeyed
 	n.open = func(o *opening) any { return downstream[K, V](o, n) }
-	needKey(n, s.n)
+	needKey(n, s.n, "grouped by the present key", "GroupBy(f)")
 	return Grouped[K, V]{n: n}
 }
 

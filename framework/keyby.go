@@ -10,6 +10,7 @@ func (s Stream[K, V]) KeyBy[G comparable](key func(V) G) Stream[G, V] {
 func keyBy[K comparable, V any, G comparable](s Stream[K, V], key func(V) G) Stream[G, V] {
 	out := apply(s, "key-by", "", func(op *Op, next Emit[G, V]) Emit[K, V] {
 		entered, id := op.enter()
+		unkeyed := isNone[G]()
 		var scratch Meta
 		return func(m *Meta, _ K, v V) error {
 			if m.Deleted {
@@ -17,11 +18,11 @@ func keyBy[K comparable, V any, G comparable](s Stream[K, V], key func(V) G) Str
 				return nil
 			}
 			*entered = id
-			if !m.NoKey {
+			if m.NoKey == unkeyed {
 				return next(m, key(v), v)
 			}
 			scratch = *m
-			scratch.NoKey = false
+			scratch.NoKey = unkeyed
 			return next(&scratch, key(v), v)
 		}
 	})

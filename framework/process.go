@@ -81,8 +81,12 @@ func guard[K comparable, V any, K2 comparable, V2 any](o *Op, next Emit[K2, V2],
 	entered, id := o.enter()
 	same, keyed := any(func(a, b K) bool { return a == b }).(func(K2, K) bool)
 	if !keyed {
+		unkeyed := isNone[K2]()
+		var scratch Meta
 		in := op(o, func(m *Meta, k K2, v V2) error {
-			err := next(m, k, v)
+			scratch = *m
+			scratch.NoKey = unkeyed
+			err := next(&scratch, k, v)
 			*entered = id
 			return err
 		})

@@ -17,7 +17,7 @@ type Record[K comparable, V any] struct {
 	Value   V
 	Time    time.Time // event time, UTC, to the millisecond
 	Window  Window    // zero: none
-	Headers []Header  // not to be changed; append to a copy
+	Headers []Header  // not to be changed, and valid during the call; append copies
 }
 
 // WithKey returns the record with another key.
@@ -31,7 +31,8 @@ func (r Record[K, V]) WithValue[V2 any](v V2) Record[K, V2] {
 }
 
 func recordOf[K comparable, V any](m *Meta, k K, v V) Record[K, V] {
-	return Record[K, V]{k, v, time.UnixMilli(m.Time).UTC(), m.Win, m.Headers}
+	headers := m.Headers[:len(m.Headers):len(m.Headers)] // what one branch appends is no other branch's
+	return Record[K, V]{k, v, time.UnixMilli(m.Time).UTC(), m.Win, headers}
 }
 
 // MapRecord turns each record into another one: key, value, time and headers. Its context ends when the application is
@@ -41,6 +42,7 @@ func (s Stream[K, V]) MapRecord[K2 comparable, V2 any](f func(context.Context, R
 	out := apply(s, "map-record", "", func(op *Op, next Emit[K2, V2]) Emit[K, V] {
 		entered, id := op.enter()
 		same, keyed := any(func(a, b K) bool { return a == b }).(func(K2, K) bool)
+		unkeyed := isNone[K2]()
 		var scratch Meta
 		return func(m *Meta, k K, v V) error {
 			scratch = *m
@@ -59,7 +61,10 @@ func (s Stream[K, V]) MapRecord[K2 comparable, V2 any](f func(context.Context, R
 			if keyed && !same(r.Key, k) {
 				return op.fail(m, errKeyChanged)
 			}
-			scratch.NoKey = m.NoKey && keyed
+			if r.Time.IsZero() {
+				return op.fail(m, errNoTime)
+			}
+			scratch.NoKey = m.NoKey && keyed || unkeyed
 			scratch.Time, scratch.Win, scratch.Headers = r.Time.UnixMilli(), r.Window, r.Headers
 			return next(&scratch, r.Key, r.Value)
 		}
@@ -70,6 +75,7 @@ func (s Stream[K, V]) MapRecord[K2 comparable, V2 any](f func(context.Context, R
 
 var (
 	errKeyChanged   = errors.New("the key was changed: use KeyBy, so that records of one key come together again")
+	errNoTime       = errors.New("the record that came back has no time: make it from the given one by WithValue or WithKey, or set its Time")
 	errTombstoneKey = errors.New("a tombstone has no value to make another key of: filter tombstones before, or keep the type of the key")
 )
 

@@ -12,10 +12,12 @@ func (s Stream[K, V]) Repartition(name string) Stream[K, V] { return repartition
 
 // repartitioned returns the node to read from: n itself, or what repartition makes where its key changed.
 func repartitioned(n *node, name string, repartition func() *node) *node {
-	if n.rekeyed {
-		return repartition()
+	if !n.rekeyed {
+		return n
 	}
-	return n
+	read := repartition()
+	n.out[len(n.out)-1].automatic, read.automatic = true, true
+	return read
 }
 
 func repartition[K comparable, V any](s Stream[K, V], name string) Stream[K, V] {
@@ -49,12 +51,14 @@ func combined[K comparable, V, A any](g Grouped[K, V], name string, accumulators
 	topic := &topicUse{name: name, internal: true, types: typesOf[K, A]()}
 	n := g.n.topology.add("combine", name, g.n)
 	describe[K, A](n)
-	n.writes, n.sink = topic, true
+	n.writes, n.sink, n.automatic = topic, true, true
 	n.open = func(o *opening) any {
 		keys, accs := o.codecs[K, A](n, g.n.keys, accumulators)
 		return combining(o, n, topic, g.emit, keys, accs, a)
 	}
-	return readBack[K, A](n, topic, g.n.keys, accumulators)
+	read := readBack[K, A](n, topic, g.n.keys, accumulators)
+	read.automatic = true
+	return read
 }
 
 func combining[K comparable, V, A any](o *opening, n *node, topic *topicUse, emit EmitPolicy, keys codec.Codec[K], accs codec.Codec[A], a Aggregator[V, A]) Emit[K, V] {
@@ -64,8 +68,16 @@ func combining[K comparable, V, A any](o *opening, n *node, topic *topicUse, emi
 		limit = 0
 	}
 	at := o.build.topic(topic)
-	c := engine.NewCombiner(o.task, at, o.env.Partitions[at], limit, a.first, a.add, accs.Append)
 	entered, id := op.enter()
+	encode := func(dst []byte, acc A) ([]byte, error) {
+		b, err := accs.Append(dst, acc)
+		if err != nil { // at the end of a round the operator entered last is another one
+			*entered = id
+			err = encodeError("partial result", accs.Name(), err)
+		}
+		return b, err
+	}
+	c := engine.NewCombiner(o.task, at, o.env.Partitions[at], limit, a.first, a.add, encode)
 	var scratch []byte
 	return func(m *Meta, k K, v V) error {
 		if m.NoKey {

@@ -138,9 +138,9 @@ func codecOf[T any](set any) (codec.Codec[T], error) {
 }
 
 // needKey records the fault of a node that needs a key where the stream has none.
-func needKey(n, in *node) {
+func needKey(n, in *node, why, use string) {
 	if in.unkeyed {
-		n.topology.fault(fmt.Errorf("%s: grouped by the present key, but the stream of %s has no key: use GroupBy(f)", n, in))
+		n.topology.fault(fmt.Errorf("%s: %s, but the stream of %s has no key: use %s", n, why, in, use))
 	}
 }
 

@@ -17,7 +17,6 @@ func (t Table[K, V]) To(out Topic[K, V]) { t.Stream().To(out) }
 func (s Stream[K, V]) Table(name string) Table[K, V] { return table(s, name) }
 
 func table[K comparable, V any](s Stream[K, V], name string) Table[K, V] {
-	needKey(s.n, s.n)
 	values := s.n.values
 	in := repartitioned(s.n, name, func() *node { return repartition(s, name).n })
 	out := apply(Stream[K, V]{n: in}, "table", name, func(op *Op, next Emit[K, V]) Emit[K, V] {
@@ -38,5 +37,6 @@ func table[K comparable, V any](s Stream[K, V], name string) Table[K, V] {
 		}
 	})
 	out.n.stateful, out.n.values = true, values
+	needKey(out.n, s.n, "a table has one value for each key", "KeyBy(f) before it")
 	return Table[K, V]{n: out.n}
 }

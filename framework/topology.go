@@ -40,6 +40,7 @@ type node struct {
 	unkeyed       bool // the output has no key
 	sink          bool // nothing is behind it, and that is meant
 	stateful      bool // keeps a store
+	automatic     bool // an operator added it for itself; it has that one's name
 	reads, writes *topicUse
 	stores        []*storeUse
 }

@@ -72,6 +72,43 @@ func TestAMemberThatJoinsTakesItsShareAndNothingElseMoves(t *testing.T) {
 	wantTarget(t, a, "a 0/0 0/1 0/2 0/3\nb 0/6 0/7 0/8 0/9\nc 0/4 0/5 0/10 0/11")
 }
 
+// For one group and processes of one member the least number of moves can be counted on fingers: each member keeps what it has up to
+// its share, and as many keep one more as there are tasks left over.
+func TestNoMoreTasksMoveThanHaveTo(t *testing.T) {
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		members := 1 + r.IntN(12)
+		a := assignment{tasks: []int32{int32(r.IntN(100))}}
+		for m := range members {
+			a.members = append(a.members, member{id: fmt.Sprint(m), process: fmt.Sprint(m)})
+		}
+		for p := range a.tasks[0] {
+			if m := r.IntN(members + 1); m < members {
+				a.members[m].claims = append(a.members[m].claims, claims(0, p)...)
+			}
+		}
+		share, more, keep := int(a.tasks[0])/members, int(a.tasks[0])%members, 0
+		for _, m := range a.members {
+			keep += min(len(m.claims), share)
+			if len(m.claims) > share && more > 0 {
+				keep, more = keep+1, more-1
+			}
+		}
+		c := complete(a)
+		o, kept := c.ownership(), 0
+		for m, tasks := range c.target() {
+			for _, x := range tasks {
+				if o.at(x).member == m {
+					kept++
+				}
+			}
+		}
+		if kept != keep {
+			t.Fatalf("seed %d: %d tasks stay, %d could", seed, kept, keep)
+		}
+	}
+}
+
 func TestATaskStaysInItsProcessRatherThanWithNobody(t *testing.T) {
 	a := assignment{tasks: []int32{4}, members: []member{
 		{id: "a1", process: "a", claims: claims(0, 0, 1)},

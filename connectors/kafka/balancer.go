@@ -22,6 +22,7 @@ type balancer struct {
 	groupOf map[string]int32 // by topic
 	own     memberData       // what this client tells the leader; released changes with each sync
 	joined  []task           // tasks owned as of the last JoinGroupMetadata
+	logger  *slog.Logger
 }
 
 // newBalancer returns the balancer of one client. Groups holds the names of the source topics of each sub-topology,
@@ -31,6 +32,7 @@ func newBalancer(groups [][]string, process string, hash uint64, capacity int) k
 	b := &balancer{
 		groups:  groups,
 		groupOf: make(map[string]int32),
+		logger:  slog.Default(),
 		own:     memberData{process: process, hash: hash, capacity: min(max(capacity, 1), maxCapacity)},
 	}
 	for i, topics := range groups {
@@ -91,7 +93,7 @@ func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.G
 	for _, m := range members {
 		var meta kmsg.ConsumerMemberMetadata
 		if err := meta.ReadFrom(m.ProtocolMetadata); err != nil {
-			slog.Default().Warn("group member ignored: its metadata cannot be read", "member", m.MemberID, "error", err)
+			b.logger.Warn("group member ignored: its metadata cannot be read", "member", m.MemberID, "error", err)
 			l.ignored = append(l.ignored, m.MemberID)
 			continue
 		}
@@ -155,7 +157,7 @@ func (l *leader) Balance(cb *kgo.ConsumerBalancer, partitions map[string]int32) 
 func (l *leader) member(id string, meta *kmsg.ConsumerMemberMetadata, partitions map[string]int32) member {
 	data, err := decodeMemberData(meta.UserData)
 	if err != nil {
-		slog.Default().Warn("group member counted as a process of its own: its data cannot be read", "member", id, "error", err)
+		l.logger.Warn("group member counted as a process of its own: its data cannot be read", "member", id, "error", err)
 		data = memberData{capacity: 1}
 	}
 	if data.process == "" {

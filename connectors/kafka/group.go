@@ -20,7 +20,6 @@ func (w *worker) groupOptions(topics []string, rebalance time.Duration) []kgo.Op
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.SessionTimeout(10 * time.Second),
-		kgo.HeartbeatInterval(300 * time.Millisecond), // a member hears of a rebalance by its heartbeat (ENGINE G5)
 		kgo.RebalanceTimeout(rebalance),
 		kgo.OnPartitionsAssigned(w.onAssigned),
 		kgo.OnOffsetsFetched(w.onOffsetsFetched),

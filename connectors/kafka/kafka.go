@@ -100,6 +100,9 @@ func (c *cluster) client(options ...kgo.Opt) (*kgo.Client, error) {
 		kgo.SeedBrokers(c.config.Brokers...),
 		kgo.MaxDecompressBatchBytes(64 << 20),
 		kgo.MetadataMinAge(250 * time.Millisecond), // topics were created a moment ago
+		// A member hears of a rebalance by its heartbeat (ENGINE G5). It is set for clients without group, too: there as well
+		// it must be below a session time-out that the user sets.
+		kgo.HeartbeatInterval(300 * time.Millisecond),
 	}, options...)
 	cl, err := kgo.NewClient(append(all, c.config.Options...)...)
 	if err != nil {

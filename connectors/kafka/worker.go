@@ -80,7 +80,9 @@ func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (conn
 		rebalance = time.Minute
 	}
 	options := append(w.fetchOptions(config.Budget/fetchShare), w.groupOptions(names, rebalance)...)
-	options = append(options, kgo.Balancers(newBalancer(groups, config.Process, config.Hash, 1)))
+	balancer := newBalancer(groups, config.Process, config.Hash, 1).(*balancer)
+	balancer.logger = config.Logger
+	options = append(options, kgo.Balancers(balancer))
 	options = append(options, w.produceOptions()...)
 	client, err := c.client(options...)
 	if err != nil {
@@ -99,7 +101,7 @@ func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // positions must reach the last stable offset
 		kgo.FetchMaxBytes(total),
-		kgo.FetchMaxPartitionBytes(min(total, 1<<20)),
+		kgo.FetchMaxPartitionBytes(min(total, 256<<10)),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.BrokerMaxReadBytes(max(100<<20, 2*total)),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is an error, never a silent jump

@@ -105,10 +105,11 @@ func (b *Broker) Addrs() []string { return b.addrs }
 // Cluster returns the broker itself, for tests that inject faults. It must not be used after Close or after an error of Err.
 func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 
-// Err returns a channel that receives one error when the broker can no longer store what it is sent; it is never closed.
-// A full disk (then the error is ENOSPC to [errors.Is]) is noticed while [Config.ReserveBytes] are free: clients may still commit what
-// is done and leave. Any other failed write stops the broker at once, as a kill would. Either way
-// nothing is acknowledged that is not stored, and a broker started again on Dir goes on from there.
+// Err returns a channel that receives one error when the broker can no longer store what it is sent, and is never closed.
+// A full disk (the error is ENOSPC to [errors.Is]) is noticed while [Config.ReserveBytes] are free: records are refused
+// with POLICY_VIOLATION, which clients do not retry, but what is done can still be committed. Any other failed write cuts all
+// connections at once. Either way nothing is acknowledged that is not stored, and a broker started again on Dir goes on from
+// there. In memory the channel is nil.
 func (b *Broker) Err() <-chan error {
 	if b.storage == nil {
 		return nil
@@ -116,8 +117,8 @@ func (b *Broker) Err() <-chan error {
 	return b.storage.errs
 }
 
-// Close stops the broker. With Dir everything that it acknowledged is on disk when it returns without an error.
-// Clients should be closed before. It is safe to call twice.
+// Close stops the broker. With Dir everything that it acknowledged is on disk when it returns without an error; with an error
+// it is still in files, of which the operating system has some in memory. Clients should be closed before. It is safe to call twice.
 func (b *Broker) Close() error {
 	b.closed.Do(func() {
 		if b.storage == nil {

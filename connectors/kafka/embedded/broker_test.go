@@ -159,7 +159,9 @@ func stop(t *testing.T, b *Broker) {
 // dial returns a client that produces to the partition that a record names.
 func dial(t *testing.T, b *Broker, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	options = append(options, kgo.SeedBrokers(b.Addrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	options = append(options,
+		kgo.SeedBrokers(b.Addrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }), kgo.MetadataMinAge(10*time.Millisecond))
 	c, err := kgo.NewClient(options...)
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ var errShut = errors.New("embedded broker: stopped")
 type gate struct {
 	open func(network, address string) (net.Listener, error)
 
-	mu        sync.Mutex // guards the rest; held while an answer is written to no connection
+	mu        sync.Mutex // guards the rest; never held over a write
 	isShut    bool
 	listeners []net.Listener
 	conns     map[*gatedConn]struct{}

@@ -102,8 +102,8 @@ func (s *storage) stops() bool {
 	if s.isFree(s.reserve / 4) {
 		return false
 	}
-	s.gate.shut()
 	s.fail(&diskFullError{dir: s.dir})
+	s.gate.shut()
 	return true
 }
 
@@ -113,6 +113,7 @@ func (s *storage) isFree(n int64) bool {
 	return err != nil || free >= n
 }
 
+// fail reports the first error, before any client can notice that something is wrong.
 func (s *storage) fail(err error) {
 	s.report.Do(func() { s.errs <- err })
 }
@@ -131,8 +132,8 @@ func (s *storage) logged(format string, args []any) {
 		runtime.Goexit()
 	case err != nil:
 		s.failed.Store(true)
-		s.gate.shut()
 		s.fail(s.describe(err))
+		s.gate.shut()
 	}
 }
 

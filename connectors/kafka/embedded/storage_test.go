@@ -95,7 +95,6 @@ func TestBelowAQuarterOfTheReserveNothingIsAnswered(t *testing.T) {
 	}
 }
 
-
 func produceOne(t *testing.T, c *kgo.Client, topic string) error {
 	return c.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("x")}).FirstErr()
 }

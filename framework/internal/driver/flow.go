@@ -11,6 +11,11 @@ import (
 const (
 	behindBytes = 256 << 20 // a repartition topic with more unread bytes holds its upstream (ENGINE B7)
 	behindTime  = 10 * time.Second
+	// behindLooks is how many looks in a row must find that much time: offsets are committed once a second, so that the
+	// rate between two looks says little.
+	behindLooks = 5
+	// behindLeast is the lag in bytes below which time does not count: it is gone before anybody notices.
+	behindLeast = 16 << 20
 )
 
 // flow watches how far the readers of repartition topics are behind their writers, once a second, from the group's
@@ -22,11 +27,12 @@ type flow struct {
 	bytes   []atomic.Int64 // written by this process, by topic
 	records []atomic.Int64
 	last    []int64 // committed at the last look, summed, by topic
+	looks   []int   // in a row that found the topic behind in time
 }
 
 func newFlow(p *Plan) *flow {
 	n := len(p.Topics)
-	f := &flow{plan: p, held: make([]atomic.Bool, n), bytes: make([]atomic.Int64, n), records: make([]atomic.Int64, n), last: make([]int64, n)}
+	f := &flow{plan: p, held: make([]atomic.Bool, n), bytes: make([]atomic.Int64, n), records: make([]atomic.Int64, n), last: make([]int64, n), looks: make([]int, n)}
 	for i, t := range p.Topics {
 		f.last[i] = -1
 		if t.Role&RoleRepartition != 0 {
@@ -101,5 +107,10 @@ func (f *flow) judge(topic int32, lag, done int64) bool {
 		return true
 	}
 	rate := done - f.last[topic] // records a second
-	return f.last[topic] >= 0 && rate > 0 && lag/rate > int64(behindTime/time.Second)
+	if f.last[topic] < 0 || lag*size < behindLeast || lag <= rate*int64(behindTime/time.Second) {
+		f.looks[topic] = 0
+		return false
+	}
+	f.looks[topic]++
+	return f.looks[topic] >= behindLooks
 }

@@ -26,7 +26,7 @@ func (w *worker) rebalance(ctx context.Context, e connector.Event) error {
 		if len(e.Partitions) == 0 {
 			return nil
 		}
-		bounded, cancel := context.WithTimeout(ctx, w.shared.rebalance*3/4)
+		bounded, cancel := context.WithTimeout(w.closing, w.shared.rebalance*3/4) // a stop does not cut it short
 		defer cancel()
 		err := w.drain(bounded)
 		w.drop(e.Partitions)
@@ -199,6 +199,9 @@ func (w *worker) drain(ctx context.Context) error {
 			break
 		}
 		if fault := w.faults.get(); fault != nil {
+			if err == nil {
+				return fault
+			}
 			return errors.Join(err, fault)
 		}
 		select {

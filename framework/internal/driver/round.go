@@ -15,6 +15,7 @@ type round struct {
 
 	// pending counts records written and not acknowledged, and one more while the round is open.
 	pending atomic.Int64
+	failed  atomic.Bool // one of them was refused for good: neither this round nor a later one may be committed
 	budget  *Budget
 	faults  *faults
 	wake    func()
@@ -31,6 +32,7 @@ type partitionPosition struct {
 func (r *round) acked(bytes int, err error) {
 	r.budget.produced.Add(-int64(bytes) - recordBytes)
 	if err != nil {
+		r.failed.Store(true)
 		r.faults.set(err)
 	}
 	r.release()

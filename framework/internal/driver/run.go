@@ -141,9 +141,12 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	}
 	running, stop := context.WithCancel(ctx)
 	defer stop()
+	closing, expire := context.WithCancel(context.WithoutCancel(ctx))
+	defer expire()
+	context.AfterFunc(running, func() { time.AfterFunc(s.shutdown, expire) })
 	ended := make(chan error, n)
 	for _, w := range s.workers {
-		go func() { ended <- w.run(running) }() // await waits for it
+		go func() { ended <- w.run(running, closing) }() // await waits for it
 	}
 	var supervision sync.WaitGroup
 	var boundedErr error

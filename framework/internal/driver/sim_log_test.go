@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 
@@ -25,9 +26,11 @@ type sim struct {
 	topics    map[string][]*simLog
 	committed map[simPlace]connector.Position
 	group     simGroup
-	observers []func(commits []simPlace) // called after each commit, with mu held
+	onCommit  func(places []simPlace) // called with mu held, if set; so is the next
+	onAck     func(at simPlace, r *simRecord)
 	wrong     []violation
 	hits      map[string]int // how often each fault came true
+	refuse    string         // the next write to this topic is refused for good
 }
 
 // simFaults are chances of what may go wrong, each from 0 to 1.
@@ -91,7 +94,7 @@ const (
 	plantNone        plant = ""
 	plantEarlyAck    plant = "writes are acknowledged before they are stored"
 	plantHideRevoke  plant = "the worker is not told of a revoke"
-	plantNoPause     plant = "a pause is ignored"
+	plantUnasked     plant = "a worker gets more than it asks for"
 	plantOldPause    plant = "a pause survives a rebalance"
 	plantNoRestore   plant = "stores are not restored"
 	plantNoCommit    plant = "a commit at a revoke is not stored"
@@ -112,8 +115,16 @@ func newSim(ctx context.Context, seed uint64) *sim {
 
 // violate notes a broken invariant; s.mu is held.
 func (s *sim) violate(invariant, format string, args ...any) {
+	s.trace("VIOLATION %s: %s", invariant, fmt.Sprintf(format, args...))
 	if len(s.wrong) < 20 {
 		s.wrong = append(s.wrong, violation{invariant, fmt.Sprintf(format, args...)})
+	}
+}
+
+// trace says what happens, with -sim.log.
+func (s *sim) trace(format string, args ...any) {
+	if *simVerbose {
+		fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format("04:05.000"), fmt.Sprintf(format, args...))
 	}
 }
 

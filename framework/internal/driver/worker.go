@@ -38,6 +38,8 @@ type worker struct {
 	purged     time.Time
 	assigned   bool // it heard of an assignment
 	faults     faults
+	unanswered []connector.Event // of the last poll, whose Done is still to be called
+	closing    context.Context   // ends when a stop has taken too long
 	wakeup     chan struct{}
 }
 
@@ -54,27 +56,38 @@ func newWorker(s *shared, index int, client connector.Worker) *worker {
 }
 
 // run works until ctx ends or something fails, then lets go in order: stop polling, flush, wait for acknowledgements,
-// commit, leave the group, close.
-func (w *worker) run(ctx context.Context) error {
+// commit, answer the rebalance that may wait, leave the group, close. closing ends when a stop has taken too long.
+func (w *worker) run(ctx, closing context.Context) error {
+	w.closing = closing
 	err := w.loop(ctx)
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.shared.shutdown)
+	for _, e := range w.unanswered {
+		if e.Kind == connector.Lost {
+			w.drop(e.Partitions) // before the commit
+		}
+	}
+	deadline, cancel := context.WithTimeout(closing, w.shared.shutdown)
 	defer cancel()
-	return errors.Join(err, w.drain(deadline), w.client.Close(deadline))
+	if left := w.drain(deadline); left != nil && !errors.Is(err, left) {
+		err = errors.Join(err, left)
+	}
+	for _, e := range w.unanswered {
+		e.Done()
+	}
+	return errors.Join(err, w.client.Close(deadline))
 }
 
 func (w *worker) loop(ctx context.Context) error {
 	for {
 		wait := w.patience()
 		batch, err := w.client.Poll(ctx, wait, w.hungry())
+		w.unanswered = batch.Events
 		if ctx.Err() != nil {
-			w.refuse(batch)
 			return nil
 		}
 		if err == nil {
 			err = w.faults.get()
 		}
 		if err != nil {
-			w.refuse(batch)
 			return err
 		}
 		if err := w.take(ctx, batch); err != nil {
@@ -95,10 +108,14 @@ func (w *worker) loop(ctx context.Context) error {
 }
 
 // hungry says whether to take more records. Those in the queues last for a while, and more would only fill memory; but
-// an input that a task waits for must come, and no partition waits for another's backlog longer than a tenth of a second.
+// an input that a task waits for must come, and no partition waits long for another's backlog.
 func (w *worker) hungry() bool {
 	now := time.Now()
-	hungry := w.queued < w.shared.appetite || now.Sub(w.fed) > 100*time.Millisecond
+	patience := 100 * time.Millisecond
+	if w.queued > 4*w.shared.appetite {
+		patience = time.Second
+	}
+	hungry := w.queued < w.shared.appetite || now.Sub(w.fed) > patience
 	for _, p := range w.parts {
 		hungry = hungry || p.awaited()
 	}
@@ -108,18 +125,11 @@ func (w *worker) hungry() bool {
 	return hungry
 }
 
-// refuse answers the events of a batch that nobody will look at, so that the group goes on.
-func (w *worker) refuse(b connector.Batch) {
-	for _, e := range b.Events {
-		e.Done()
-	}
-}
-
 // take puts what a poll brought where it belongs.
 func (w *worker) take(ctx context.Context, b connector.Batch) error {
 	for i, e := range b.Events {
+		w.unanswered = b.Events[i+1:]
 		if err := w.rebalance(ctx, e); err != nil {
-			w.refuse(connector.Batch{Events: b.Events[i+1:]})
 			return err
 		}
 	}
@@ -320,7 +330,7 @@ func (w *worker) flushAfter() time.Duration {
 
 // acknowledge takes the rounds that are acknowledged, oldest first.
 func (w *worker) acknowledge() {
-	for len(w.closed) > 0 && w.closed[0].pending.Load() == 0 {
+	for len(w.closed) > 0 && w.closed[0].pending.Load() == 0 && !w.closed[0].failed.Load() {
 		w.settled = append(w.settled, w.closed[0].positions...)
 		w.closed[0].arena.Release()
 		w.closed = slices.Delete(w.closed, 0, 1)

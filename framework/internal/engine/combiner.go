@@ -20,10 +20,11 @@ type Combiner[V, A any] struct {
 	parts  int32 // partitions of the repartition topic
 	limit  int64 // bytes over which it is emptied
 
-	index    map[string]int32 // keys lie in the round's arena
-	partials []partial[A]
-	bytes    int64
-	in, out  int64 // records taken, partials sent, until the decision on bypassing
+	index    map[string]int32 // of the keys met since the last forget; their bytes are never changed
+	partials []partial[A]     // one a key, most of them empty
+	filled   []int32          // partials with something in them, in the order in which their keys came
+	bytes    int64            // of index and partials
+	in, out  int64            // records taken, partials sent, until the decision on bypassing
 	bypassed bool
 }
 
@@ -31,7 +32,7 @@ type partial[A any] struct {
 	key   []byte
 	acc   A
 	time  int64 // highest event time in it (ENGINE C3)
-	count int64 // records in it
+	count int64 // records in it; 0: empty
 }
 
 // NewCombiner returns a combiner that writes to a topic of parts partitions and is emptied when it holds more than
@@ -48,46 +49,70 @@ func NewCombiner[V, A any](t *Task, topic, parts int32, limit int64, first func(
 // Add takes a record with the encoded key, which it copies if it keeps it.
 func (c *Combiner[V, A]) Add(key []byte, v V, time int64) error {
 	if c.bypassed {
-		return c.send(partial[A]{key: c.task.arena.Copy(key), acc: c.add(c.first(), v), time: time, count: 1})
+		return c.send(&partial[A]{key: c.task.arena.Copy(key), acc: c.add(c.first(), v), time: time, count: 1})
 	}
 	c.in++
-	if at, ok := c.index[string(key)]; ok {
-		p := &c.partials[at]
-		p.acc, p.time, p.count = c.add(p.acc, v), max(p.time, time), p.count+1
-		return nil
+	at, ok := c.index[string(key)]
+	if !ok {
+		at = c.remember(key)
 	}
-	own := c.task.arena.Copy(key)
-	c.index[unsafe.String(unsafe.SliceData(own), len(own))] = int32(len(c.partials))
-	c.partials = append(c.partials, partial[A]{key: own, acc: c.add(c.first(), v), time: time, count: 1})
-	c.bytes += int64(len(own)) + int64(unsafe.Sizeof(partial[A]{})) + 32
+	p := &c.partials[at]
+	if p.count == 0 {
+		p.acc, p.time = c.first(), time
+		c.filled = append(c.filled, at)
+	}
+	p.acc, p.time, p.count = c.add(p.acc, v), max(p.time, time), p.count+1
 	if c.bytes > c.limit {
 		return c.Empty()
 	}
 	return nil
 }
 
+// remember makes the partial of a key. Keys are kept from round to round, since most of them come again.
+func (c *Combiner[V, A]) remember(key []byte) int32 {
+	own := string(key)
+	at := int32(len(c.partials))
+	c.index[own] = at
+	c.partials = append(c.partials, partial[A]{key: unsafe.Slice(unsafe.StringData(own), len(own))})
+	c.bytes += int64(len(own)) + int64(unsafe.Sizeof(partial[A]{})) + 40
+	return at
+}
+
 // Empty sends all partials, in the order in which their keys came.
 func (c *Combiner[V, A]) Empty() error {
-	for i := range c.partials {
-		if err := c.send(c.partials[i]); err != nil {
+	var none A
+	for _, at := range c.filled {
+		p := &c.partials[at]
+		if err := c.send(p); err != nil {
 			return err
 		}
+		p.acc, p.count = none, 0
 	}
-	c.out += int64(len(c.partials))
-	clear(c.partials)
-	clear(c.index)
-	c.partials, c.bytes = c.partials[:0], 0
+	c.out += int64(len(c.filled))
+	c.filled = c.filled[:0]
+	if c.bytes > c.limit {
+		c.forget()
+	}
 	if c.in >= bypassAfter {
-		c.bypassed = c.out > c.in/2
+		if c.bypassed = c.out > c.in/2; c.bypassed {
+			c.forget()
+		}
 		c.in, c.out = 0, 0
 	}
 	return nil
 }
 
+// forget drops the remembered keys. Records under way may still hold their bytes.
+func (c *Combiner[V, A]) forget() {
+	clear(c.index)
+	clear(c.partials)
+	c.partials, c.bytes = c.partials[:0], 0
+}
+
 // Bypassed says whether the combiner gave up, as its partials were nearly as many as its records.
 func (c *Combiner[V, A]) Bypassed() bool { return c.bypassed }
 
-func (c *Combiner[V, A]) send(p partial[A]) error {
+func (c *Combiner[V, A]) send(p *partial[A]) error {
 	value, err := c.encode(c.task.arena.Begin(), p.acc)
 	if err != nil {
 		return err

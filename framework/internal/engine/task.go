@@ -60,8 +60,8 @@ type boundStore struct {
 // Store is what a task keeps between records, as the task sees it: something that writes and reads a changelog.
 type Store interface {
 	Name() string
-	// Flush hands out what changed since the last call, one call a key, in the order of the first change. The key and
-	// value are valid only during the call; a nil value is a deletion.
+	// Flush hands out what changed since the last call, one call a key, in the order of the first change. The key's
+	// bytes are never changed; the value is valid only during the call, nil is a deletion.
 	Flush(record func(key, value []byte, time int64) error) error
 	// Restore applies one changelog record. It keeps no reference to its arguments.
 	Restore(key, value []byte, time int64) error
@@ -189,7 +189,7 @@ func (t *Task) Flush() (err error) {
 	}
 	for _, b := range t.stores {
 		err := b.store.Flush(func(key, value []byte, time int64) error {
-			out := connector.Out{Topic: b.topic, Partition: t.Partition, Time: time, Key: t.arena.Copy(key)}
+			out := connector.Out{Topic: b.topic, Partition: t.Partition, Time: time, Key: key}
 			if value != nil {
 				out.Value = t.arena.Copy(value)
 			}

@@ -1,0 +1,197 @@
+package frameworktest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/driver"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+const (
+	defaultCombineBytes = 1 << 20
+	// maxRounds is how often tasks may feed each other before the topology is taken for one that never rests.
+	maxRounds = 100_000
+)
+
+// task is a task with what it would have committed.
+type task struct {
+	*engine.Task
+	pool      engine.Pool
+	committed []connector.Position // by input
+}
+
+// open makes all tasks.
+func (d *Driver) open() ([]*task, error) {
+	var tasks []*task
+	combine := d.config.CombineBytes
+	if combine == 0 {
+		combine = defaultCombineBytes
+	}
+	for sub, n := range d.layout.tasks {
+		for partition := range n {
+			inner, err := d.plan.Build(driver.TaskEnv{
+				Context: d.ctx, Sub: sub, Partition: partition, Partitions: d.layout.partitions, Tasks: n, Combine: combine,
+			})
+			if err != nil {
+				return nil, err
+			}
+			t := &task{Task: inner}
+			for i := range inner.Inputs() {
+				t.Seek(i, 0, engine.Times{})
+				t.committed = append(t.committed, t.PositionOf(i))
+			}
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks, nil
+}
+
+// settle processes and flushes until nothing is left to do, unless a batch is being piped. Tasks go one after the
+// other, by sub-topology and partition.
+func (d *Driver) settle() error {
+	for round := 0; !d.batching && d.err == nil; round++ {
+		busy := false
+		for _, t := range d.tasks {
+			n, err := d.process(t)
+			if err == nil && n > 0 {
+				busy = true
+				err = d.flush(t)
+			}
+			if err != nil {
+				d.err = err
+				return err
+			}
+		}
+		if !busy {
+			return nil
+		}
+		if round > maxRounds {
+			d.err = fmt.Errorf("the topology does not come to rest: it reads a topic that it writes, and every record makes another one")
+		}
+	}
+	return d.err
+}
+
+// process gives a task all records that it can read, and returns how many there were.
+func (d *Driver) process(t *task) (n int, err error) {
+	arena := t.pool.NewArena()
+	t.Begin(arena)
+	for ; ; n++ {
+		input := d.next(t)
+		if input < 0 {
+			return n, nil
+		}
+		in := t.Inputs()[input]
+		original := d.topics[in.Topic].partitions[in.Partition][in.Position()]
+		r := clone(original)
+		r.Headers = slices.Grow(r.Headers, 4) // a connector's slices have room behind them, too
+		_, err := t.Step(input, []connector.Record{r})
+		if !equal(r, original) {
+			return n, fmt.Errorf("operators up to %s changed the bytes of topic %s, partition %d, offset %d: keys, values and headers are not theirs to change", t.Operator(), in.Name, in.Partition, r.Offset)
+		}
+		poison(r)
+		if err != nil {
+			return n, err
+		}
+		d.take(t)
+	}
+}
+
+// next returns the input whose next record has the smallest timestamp (SEMANTICS 12), -1 if there is none.
+func (d *Driver) next(t *task) int {
+	best, earliest := -1, int64(0)
+	for i, in := range t.Inputs() {
+		log := d.topics[in.Topic].partitions[in.Partition]
+		if at := in.Position(); at < int64(len(log)) && (best < 0 || log[at].Time < earliest) {
+			best, earliest = i, log[at].Time
+		}
+	}
+	return best
+}
+
+// flush ends the task's round: what it made is in the topics, and its positions stand.
+func (d *Driver) flush(t *task) error {
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	d.take(t)
+	t.Arena().Release()
+	for i := range t.committed {
+		t.committed[i] = t.PositionOf(i)
+	}
+	return nil
+}
+
+// take appends what the task has ready to its topics. The task's memory is used again, so that all is copied.
+func (d *Driver) take(t *task) {
+	ready := t.Ready()
+	for _, outs := range [][]connector.Out{ready.Changelog, ready.Outputs} {
+		for _, o := range outs {
+			d.topics[o.Topic].add(o.Partition, clone(connector.Record{Time: o.Time, Key: o.Key, Value: o.Value, Headers: o.Headers}))
+		}
+	}
+	t.Done()
+}
+
+// topicLog is all that was written to a topic.
+type topicLog struct {
+	name       string
+	partitions [][]connector.Record
+	order      []connector.Position // of all records, in the order in which they were written
+	read       int                  // how many of them were read by the test
+	unkeyed    int32                // partition for the next record without key
+}
+
+func newTopicLog(name string, partitions int32) *topicLog {
+	return &topicLog{name: name, partitions: make([][]connector.Record, partitions)}
+}
+
+func (l *topicLog) add(partition int32, r connector.Record) {
+	r.Offset = int64(len(l.partitions[partition]))
+	l.partitions[partition] = append(l.partitions[partition], r)
+	l.order = append(l.order, connector.Position{Partition: connector.Partition{Partition: partition}, Offset: r.Offset})
+}
+
+// pipe adds a record as a producer does: to the partition of its key, without key to one after the other.
+func (l *topicLog) pipe(r connector.Record) {
+	n := int32(len(l.partitions))
+	if r.Key != nil {
+		l.add(engine.PartitionOf(r.Key, n), r)
+		return
+	}
+	l.add(l.unkeyed%n, r)
+	l.unkeyed++
+}
+
+func clone(r connector.Record) connector.Record {
+	r.Key, r.Value, r.Headers = slices.Clone(r.Key), slices.Clone(r.Value), slices.Clone(r.Headers)
+	for i := range r.Headers {
+		r.Headers[i].Value = slices.Clone(r.Headers[i].Value)
+	}
+	return r
+}
+
+func equal(a, b connector.Record) bool {
+	return bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value) &&
+		slices.EqualFunc(a.Headers, b.Headers, func(a, b connector.Header) bool {
+			return a.Key == b.Key && bytes.Equal(a.Value, b.Value)
+		})
+}
+
+// poison overwrites the bytes of a record that is processed, as a connector does that uses them again.
+func poison(r connector.Record) {
+	fill := func(b []byte) {
+		for i := range b {
+			b[i] = 0xdb
+		}
+	}
+	fill(r.Key)
+	fill(r.Value)
+	for i := range r.Headers {
+		fill(r.Headers[i].Value)
+		r.Headers[i] = connector.Header{Key: "used again"}
+	}
+}
