@@ -101,7 +101,7 @@ func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // positions must reach the last stable offset
 		kgo.FetchMaxBytes(total),
-		kgo.FetchMaxPartitionBytes(min(total, 256<<10)),
+		kgo.FetchMaxPartitionBytes(min(total, 1<<20)),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.BrokerMaxReadBytes(max(100<<20, 2*total)),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is an error, never a silent jump

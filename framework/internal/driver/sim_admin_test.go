@@ -91,7 +91,11 @@ func (a *simAdmin) Ends(_ context.Context, names []string) ([][]int64, error) {
 	ends := make([][]int64, len(names))
 	for i, name := range names {
 		for _, l := range a.sim.topics[name] {
-			ends[i] = append(ends[i], l.end())
+			end := l.end()
+			if name == simRepartition {
+				end += a.sim.ahead
+			}
+			ends[i] = append(ends[i], end)
 		}
 	}
 	return ends, nil

@@ -31,6 +31,7 @@ type sim struct {
 	wrong     []violation
 	hits      map[string]int // how often each fault came true
 	refuse    string         // the next write to this topic is refused for good
+	ahead     int64          // records that repartition topics seem to hold beyond their end
 }
 
 // simFaults are chances of what may go wrong, each from 0 to 1.
@@ -101,6 +102,7 @@ const (
 	plantReorder     plant = "writes of a partition overtake each other"
 	plantLeak        plant = "a closed worker leaves a goroutine"
 	plantEarlyPurge  plant = "a purge goes beyond what is committed"
+	plantNoMarkers   plant = "markers are not shown to the worker"
 	plantReusedBytes plant = "bytes are reused before the acknowledgement"
 )
 
@@ -171,10 +173,10 @@ func (s *sim) produce(at simPlace, r simRecord) int64 {
 
 // read returns the records that a reader sees from an offset on, at most about limit bytes and until the log's end, and
 // the next offset. Their memory is the reader's; s.mu is held.
-func (l *simLog) read(from int64, limit int64) (records []connector.Record, bytes, next int64) {
+func (l *simLog) read(from, limit int64, markers bool) (records []connector.Record, bytes, next int64) {
 	for next = max(from, l.start); next < l.end() && bytes < limit; next++ {
 		r := &l.records[next]
-		if r.hidden {
+		if r.hidden || r.control && !markers {
 			continue
 		}
 		records = append(records, connector.Record{

@@ -185,7 +185,7 @@ func (m *member) gather(records bool) (b connector.Batch, next time.Duration, er
 			next = min(next, h.ready.Sub(now))
 		default:
 			run := connector.Run{Partition: m.partition(at), End: l.end()}
-			run.Records, run.Bytes, h.next = l.read(h.next, 1+s.rng.Int64N(simFetch))
+			run.Records, run.Bytes, h.next = l.read(h.next, 1+s.rng.Int64N(simFetch), s.plant != plantNoMarkers)
 			if s.chance(0.1) {
 				run.End = -1
 			}
@@ -200,7 +200,7 @@ func (m *member) gather(records bool) (b connector.Batch, next time.Duration, er
 func (m *member) restoreRun(at simPlace, r *restoring) connector.Run {
 	run := connector.Run{Partition: m.partition(at), End: -1, Restore: true}
 	if r.next < r.end && m.sim.plant != plantNoRestore {
-		run.Records, run.Bytes, r.next = m.sim.log(at).read(r.next, 1+m.sim.rng.Int64N(simFetch))
+		run.Records, run.Bytes, r.next = m.sim.log(at).read(r.next, 1+m.sim.rng.Int64N(simFetch), true)
 		m.handOut(run.Records, 0)
 		r.ready = time.Now().Add(m.sim.upTo(m.sim.faults.fetch))
 	}

@@ -3,6 +3,7 @@ package driver_test
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +15,10 @@ import (
 	"github.com/millrace/millrace/framework/internal/engine"
 )
 
-// The application under simulation: it copies lines, and counts their words.
+// The application under simulation: it copies the lines of two topics, and counts their words.
 const (
 	simLines       = "lines"
+	simMore        = "more-lines"
 	simCopies      = "copies"
 	simCounts      = "word-counts"
 	simRepartition = "sim-counts-repartition"
@@ -31,7 +33,7 @@ func simTopic(name string) framework.Topic[string, string] {
 func wordsPlan(t *testing.T, slow time.Duration) *driver.Plan {
 	t.Helper()
 	topology := framework.New()
-	lines := topology.From(simTopic(simLines))
+	lines := topology.From(simTopic(simLines)).Merge(topology.From(simTopic(simMore)))
 	lines.Peek(func(string) {
 		if slow > 0 {
 			time.Sleep(slow)
@@ -75,17 +77,18 @@ func watchWords(s *sim) *words {
 
 var vocabulary = []string{"a", "river", "turns", "the", "wheel", "of", "mill", "and"}
 
-// produce adds a line.
-func (w *words) produce(partitions int32) {
+// produce adds a line to one of the topics.
+func (w *words) produce() {
 	s := w.sim
 	s.mu.Lock()
-	key := fmt.Sprintf("k%d", s.rng.IntN(5))
+	topic := []string{simLines, simMore}[s.rng.IntN(2)]
+	key := fmt.Sprintf("%.1s%d", topic, s.rng.IntN(5)) // of one topic only, which has an order
 	w.keys[key]++
 	line := fmt.Sprintf("%s:%d", key, w.keys[key])
 	for range s.rng.IntN(6) {
 		line += " " + vocabulary[min(s.rng.IntN(8), s.rng.IntN(8))]
 	}
-	at := simPlace{simLines, engine.PartitionOf([]byte(key), partitions)}
+	at := simPlace{topic, engine.PartitionOf([]byte(key), int32(len(s.topics[topic])))}
 	t := time.Now().UnixMilli() - s.rng.Int64N(1000)
 	s.mu.Unlock()
 	s.produce(at, simRecord{time: t, key: []byte(key), value: []byte(line)})
@@ -116,7 +119,7 @@ func (w *words) commit(places []simPlace) {
 		for _, r := range s.log(at).records[w.checked[at]:to] {
 			switch {
 			case r.hidden || r.control:
-			case at.topic == simLines:
+			case at.topic == simLines || at.topic == simMore:
 				if id := lineID(r.value); !w.copied[id] {
 					s.violate(commitsFollowAcks, "%s is committed at %d and the copy of %s is not acknowledged", at, to, id)
 				}
@@ -143,7 +146,7 @@ func (w *words) commit(places []simPlace) {
 func (w *words) final(graceful bool) {
 	s := w.sim
 	want := map[string]int64{}
-	for _, l := range s.topics[simLines] {
+	for _, l := range slices.Concat(s.topics[simLines], s.topics[simMore]) {
 		for _, r := range l.records {
 			if !r.hidden && !r.control {
 				for _, word := range strings.Fields(string(r.value))[1:] {

@@ -3,12 +3,10 @@ package driver_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"time"
 
 	"github.com/millrace/millrace/framework/connector"
-	"github.com/millrace/millrace/framework/internal/engine"
 )
 
 // pipe is what a member has on its way to one partition, in order.
@@ -187,117 +185,6 @@ func (m *member) spill() {
 		}
 		p.flying, p.stored = nil, nil
 	}
-}
-
-func (m *member) Commit(ctx context.Context, positions []connector.Position) error {
-	s := m.sim
-	s.mu.Lock()
-	before, after := s.upTo(s.faults.ack), s.upTo(s.faults.ack)
-	as := map[simPlace]*holding{} // the ownership under which it commits: Kafka's generation
-	for _, p := range positions {
-		at := m.place(p.Partition)
-		if as[at] = m.owned[at]; m.told[at] {
-			s.violate(commitsAreOwners, "%s commits %s after it let it go", m, at)
-		}
-	}
-	s.mu.Unlock()
-	if err := sleep(ctx, before); err != nil {
-		return err
-	}
-	err := m.store(positions, as)
-	if late := sleep(ctx, after); late != nil {
-		return late
-	}
-	return err
-}
-
-func (m *member) store(positions []connector.Position, as map[simPlace]*holding) error {
-	s := m.sim
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if m.instance.crashed || m.closed {
-		return errCrashed
-	}
-	failed := s.chance(s.faults.commitRefused)
-	if failed {
-		if s.hits["commit"]++; s.hits["commit"]%2 == 0 {
-			return fmt.Errorf("commit: %w", connector.ErrTemporary)
-		}
-	}
-	refused := &connector.CommitError{Err: errRefused}
-	var stored []simPlace
-	for _, p := range positions {
-		at := m.place(p.Partition)
-		task := s.group.taskOf(at)
-		if s.group.owner[task] != m || m.owned[at] != as[at] {
-			if m.told[at] {
-				s.violate(commitsAreOwners, "a commit of %s by %s arrives after it let it go", at, m)
-			}
-			refused.Refused = append(refused.Refused, p.Partition)
-			continue
-		}
-		if s.group.leaving[task] && s.plant == plantNoCommit {
-			continue
-		}
-		s.trace("%s commits %s@%d", m, at, p.Offset)
-		s.checkPosition(at, p)
-		s.committed[at] = p
-		stored = append(stored, at)
-	}
-	if s.onCommit != nil {
-		s.onCommit(stored)
-	}
-	switch {
-	case failed:
-		return fmt.Errorf("commit: %w", connector.ErrTemporary)
-	case len(refused.Refused) > 0:
-		return refused
-	}
-	return nil
-}
-
-// checkPosition: positions go forward, and operator time goes with them (ENGINE T6).
-func (s *sim) checkPosition(at simPlace, p connector.Position) {
-	if p.Offset < s.committed[at].Offset || p.Offset > s.log(at).end() {
-		s.violate(commitsFollowAcks, "%s is committed at %d after %d, and ends at %d", at, p.Offset, s.committed[at].Offset, s.log(at).end())
-		return
-	}
-	highest := int64(engine.NoTime)
-	for _, r := range s.log(at).records[:p.Offset] {
-		if !r.hidden && !r.control {
-			highest = max(highest, r.time)
-		}
-	}
-	if times, err := engine.DecodeTimes(p.Metadata); err != nil || len(times.At) != 1 || times.At[0] != highest {
-		s.violate(commitsFollowAcks, "%s is committed at %d with time %v (%v), its highest is %d", at, p.Offset, times.At, err, highest)
-	}
-}
-
-func (m *member) Purge(positions []connector.Position) {
-	m.sim.mu.Lock()
-	defer m.sim.mu.Unlock()
-	for _, p := range positions {
-		at := m.place(p.Partition)
-		if m.sim.plant == plantEarlyPurge {
-			p.Offset = m.sim.log(at).end()
-		}
-		if p.Offset > m.sim.committed[at].Offset {
-			m.sim.violate(purgesFollowCommits, "%s is purged below %d, %d is committed", at, p.Offset, m.sim.committed[at].Offset)
-		}
-		m.sim.hits["purge"]++
-		m.sim.log(at).start = max(m.sim.log(at).start, p.Offset)
-	}
-}
-
-func (g *simGroup) taskOf(at simPlace) int {
-	for t, places := range g.tasks {
-		for _, p := range places {
-			if p == at {
-				return t
-			}
-		}
-	}
-	return -1
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

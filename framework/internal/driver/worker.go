@@ -318,10 +318,10 @@ func (w *worker) flushDue(now time.Time) bool {
 	return w.dirty && now.Sub(w.flushed) >= w.flushAfter()
 }
 
-// flushAfter is how old a round gets (ENGINE C7).
+// flushAfter is how old a round gets (ENGINE C7). While there is lag more is to come, even if the queues are empty now.
 func (w *worker) flushAfter() time.Duration {
 	for _, p := range w.parts {
-		if !p.empty() {
+		if !p.empty() || p.lag() > 0 && p.pauses&^PauseMemory == 0 {
 			return w.shared.flushBusy
 		}
 	}
