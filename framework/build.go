@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
@@ -112,9 +114,14 @@ func (b *build) checkConnector() {
 			}
 		}
 	}
-	if len(kinds) > 1 {
-		b.fault("topics of several connectors in one graph: %v; all topics of a graph are of one connector", kinds)
+	if len(kinds) < 2 {
+		return
 	}
+	var has []string
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		has = append(has, fmt.Sprintf("%s has %s", kind, strings.Join(kinds[kind], ", ")))
+	}
+	b.fault("topics of several connectors in one graph: %s; all topics of a graph are of one connector", strings.Join(has, "; "))
 }
 
 // after says where in the graph a node is that may have no name. What operators added for themselves is left out.
@@ -258,7 +265,7 @@ func (b *build) task(e env) (task *engine.Task, err error) {
 	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes))}
 	defer func() {
 		if p := recover(); p != nil {
-			task, err = nil, fmt.Errorf("task %s: an operator panicked while it was built: %v", o.task.ID, p)
+			task, err = nil, fmt.Errorf("task %s: operator %s panicked while it was built: %v", o.task.ID, o.node, p)
 		}
 	}()
 	for _, n := range b.topology.nodes {
@@ -269,6 +276,7 @@ func (b *build) task(e env) (task *engine.Task, err error) {
 		if e.Partition >= e.Partitions[at] {
 			continue
 		}
+		o.node = n
 		o.task.AddInput(engine.Input{Topic: at, Name: b.plan.Topics[at].Name, Partition: e.Partition, Handle: n.source(o)})
 	}
 	return o.task, nil

@@ -58,7 +58,7 @@ func (d Description) Mermaid() string {
 		if !ok {
 			id = fmt.Sprintf("t%d", len(topics))
 			topics[u.title()] = id
-			fmt.Fprintf(&s, "  %s[(%q)]\n", id, u.title())
+			fmt.Fprintf(&s, "  %s[(%s)]\n", id, mermaidText(u.title()))
 		}
 		return id
 	}
@@ -66,7 +66,7 @@ func (d Description) Mermaid() string {
 		fmt.Fprintf(&s, "  subgraph s%d [\"sub-topology %d\"]\n", sub, sub)
 		for _, n := range d.t.nodes {
 			if b.sub[n.id] == sub {
-				fmt.Fprintf(&s, "    n%d[%q]\n", n.id, n)
+				fmt.Fprintf(&s, "    n%d[%s]\n", n.id, mermaidText(n.String()))
 			}
 		}
 		s.WriteString("  end\n")
@@ -83,6 +83,11 @@ func (d Description) Mermaid() string {
 		}
 	}
 	return s.String()
+}
+
+// mermaidText quotes a text. What Mermaid would take for a tag or for its own quote is written as its number.
+func mermaidText(s string) string {
+	return `"` + strings.NewReplacer("#", "#35;", `"`, "#34;", "<", "#60;", ">", "#62;").Replace(s) + `"`
 }
 
 // divided returns the topology cut into sub-topologies, whatever else is wrong with it.

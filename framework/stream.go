@@ -37,9 +37,10 @@ func (s Stream[K, V]) Then[K2 comparable, V2 any](f func(Stream[K, V]) Stream[K2
 	return f(s)
 }
 
-// Named gives the node a name for descriptions, logs and errors. All uses of the handle share the node.
+// Named gives the node a name for descriptions, logs and errors. All uses of the handle share the node. What stores and
+// internal topics are called stays as it is.
 func (s Stream[K, V]) Named(name string) Stream[K, V] {
-	s.n.name = name
+	s.n.label = name
 	return s
 }
 
@@ -69,12 +70,16 @@ type opening struct {
 	build *build
 	env   env
 	emits []any // by node
+	node  *node // that is being opened, for messages
 }
 
 // emit returns the Emit that takes the node's input, opening the node where it is not open yet.
 func (o *opening) emit(n *node) any {
 	if o.emits[n.id] == nil {
+		before := o.node
+		o.node = n
 		o.emits[n.id] = n.open(o)
+		o.node = before
 	}
 	return o.emits[n.id]
 }

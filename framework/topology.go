@@ -5,6 +5,7 @@
 package framework
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -25,7 +26,8 @@ type node struct {
 	topology *Topology
 	id       int
 	kind     string // "map"
-	name     string // given by the user; "" where none is asked for
+	name     string // given by the user, of what stores and topics are called after; "" where none is asked for
+	label    string // given by Named; "": the name
 	in, out  []*node
 
 	// open builds the operator for a task and returns the Emit that takes its input.
@@ -77,8 +79,8 @@ func (t *Topology) fault(err error) { t.faults = append(t.faults, err) }
 
 // String returns the node's name in descriptions, logs, metrics and errors.
 func (n *node) String() string {
-	if n.name != "" {
-		return n.kind + " " + n.name
+	if name := cmp.Or(n.label, n.name); name != "" {
+		return n.kind + " " + name
 	}
 	return fmt.Sprintf("%s %d", n.kind, n.id)
 }
@@ -100,10 +102,14 @@ func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *nod
 		return n.reads != nil && !n.reads.internal && n.reads.name == from.name
 	})
 	if at >= 0 {
-		if n := t.nodes[at]; n.reads.types == types && (n.kind == "table-source") == nulls {
+		switch n := t.nodes[at]; {
+		case n.reads.types != types:
+			t.fault(fmt.Errorf("topic %s is read as %s and as %s: read it once, with one pair of types", from.name, n.reads.types, types))
+		case (n.kind == "table-source") != nulls:
+			t.fault(fmt.Errorf("topic %s is read as a stream and as a table: read it once, and make a table of the stream by Table(name)", from.name))
+		default:
 			return n
 		}
-		t.fault(fmt.Errorf("topic %s is read as %s and as %s: read it once, with one pair of types", from.name, t.nodes[at].reads.types, types))
 	}
 	kind := "source"
 	if nulls {

@@ -9,11 +9,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-type admin struct{ *kadm.Client }
+type admin struct {
+	*kadm.Client
+	client *kgo.Client
+}
 
-func newAdmin(cl *kgo.Client) *admin { return &admin{kadm.NewClient(cl)} }
+func newAdmin(cl *kgo.Client) *admin { return &admin{kadm.NewClient(cl), cl} }
 
 func (a *admin) Close() error {
 	a.Client.Close()
@@ -24,17 +28,29 @@ func (a *admin) Topics(ctx context.Context, names []string) ([]connector.TopicIn
 	if len(names) == 0 {
 		return nil, nil
 	}
-	found, err := a.ListTopics(ctx, names...)
+	// Not kadm's ListTopics: where one topic may not be described it fails without saying which.
+	ask := kmsg.NewPtrMetadataRequest()
+	at := map[string]int{}
+	infos := make([]connector.TopicInfo, len(names))
+	for i, name := range names {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &name
+		ask.Topics = append(ask.Topics, t)
+		at[name], infos[i].Name = i, name
+	}
+	answer, err := ask.RequestWith(ctx, a.client)
 	if err != nil {
 		return nil, temporary(fmt.Errorf("describe topics: %w", err))
 	}
-	infos := make([]connector.TopicInfo, len(names))
-	var faults []error
-	for i, name := range names {
-		t := found[name]
-		infos[i] = connector.TopicInfo{Name: name, Partitions: int32(len(t.Partitions))}
-		if t.Err != nil && !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
-			faults = append(faults, explain(fmt.Errorf("topic %s: %w", name, t.Err)))
+	faults := make([]error, len(names))
+	for _, t := range answer.Topics {
+		if t.Topic == nil {
+			continue
+		}
+		i := at[*t.Topic]
+		infos[i].Partitions = int32(len(t.Partitions))
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			faults[i] = explain(fmt.Errorf("topic %s: %w", *t.Topic, err))
 		}
 	}
 	return infos, errors.Join(faults...)

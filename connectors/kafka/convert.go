@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"fmt"
 	"unsafe"
 
 	"github.com/millrace/millrace/framework/connector"
@@ -43,7 +44,7 @@ func (w *worker) groupError(err error) error {
 	}
 	if errors.Is(err, kerr.GroupAuthorizationFailed) || errors.Is(err, kerr.TopicAuthorizationFailed) ||
 		errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.InconsistentGroupProtocol) {
-		return explain(err)
+		return fmt.Errorf("group %s: %w", w.config.Group, explain(err))
 	}
 	w.log.Warn("the group has to be joined again", "error", err)
 	return nil

@@ -36,7 +36,7 @@ func explain(err error) error {
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		return fmt.Errorf("%w; check user and password in kafka.Config.Options", err)
 	case errors.Is(err, kerr.MessageTooLarge):
-		return fmt.Errorf("%w; raise max.message.bytes of the topic and kgo.ProducerBatchMaxBytes in kafka.Config.Options, or make the record smaller", err)
+		return fmt.Errorf("%w; the record, or the batch that it was written in, is larger than allowed: for a record raise max.message.bytes of the topic and kgo.ProducerBatchMaxBytes in kafka.Config.Options, for a batch lower kgo.ProducerBatchMaxBytes to max.message.bytes", err)
 	case errors.Is(err, kerr.InvalidTimestamp):
 		return fmt.Errorf("%w; the topic refuses the record's time: raise message.timestamp.before.max.ms or message.timestamp.after.max.ms of the topic", err)
 	case errors.Is(err, kerr.UnknownTopicOrPartition):

@@ -11,6 +11,7 @@ import (
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -88,6 +89,9 @@ func (c *cluster) Admin(ctx context.Context) (connector.Admin, error) {
 	defer cancel()
 	if err := cl.Ping(dial); err != nil {
 		cl.Close()
+		if errors.Is(err, kerr.SaslAuthenticationFailed) {
+			return nil, fmt.Errorf("log in at %s: %w", strings.Join(c.config.Brokers, ","), explain(err))
+		}
 		return nil, fmt.Errorf("no broker answers at %s within %s: %w; check the addresses, and that the brokers run",
 			strings.Join(c.config.Brokers, ","), timeout, err)
 	}

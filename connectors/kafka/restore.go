@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -80,33 +81,55 @@ func (r *restoration) run(partitions []connector.Partition) error {
 		return err
 	}
 	cl.AddConsumePartitions(begin)
+	read := map[connector.Partition]int64{} // the next offset of each
+	for name, partitions := range begin {
+		for p, at := range partitions {
+			read[connector.Partition{Topic: w.topics[name], Partition: p}] = at.EpochOffset().Offset
+		}
+	}
 	for len(left) > 0 {
-		fetches := cl.PollRecords(r.ctx, 0)
+		wait, cancel := context.WithTimeout(r.ctx, emptyAfter)
+		x := restored{by: r, fetches: cl.PollRecords(wait, 0)}
+		quiet := wait.Err() != nil
+		cancel()
 		if r.ctx.Err() != nil {
 			return nil
 		}
-		var fault error
-		var ended []connector.Partition
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			if p.Err != nil && !kerr.IsRetriable(p.Err) {
-				fault = fmt.Errorf("restore from topic %s, partition %d: %w", p.Topic, p.Partition, readError(p.Err))
-			}
-			at := connector.Partition{Topic: w.topics[p.Topic], Partition: p.Partition}
-			if n := len(p.Records); n > 0 && p.Records[n-1].Offset+1 >= left[at] {
-				if _, waiting := left[at]; waiting {
-					delete(left, at)
-					ended = append(ended, at)
-				}
-			}
-		})
-		if fault != nil {
-			return fault
+		if quiet && x.fetches.NumRecords() == 0 {
+			x.fetches, x.ended = nil, r.emptied(cl, left, read)
 		}
-		if !r.send(restored{by: r, fetches: fetches, ended: ended}) {
+		if err := r.follow(x.fetches, read); err != nil {
+			return err
+		}
+		for at, end := range left {
+			if read[at] >= end {
+				x.ended = append(x.ended, at)
+			}
+		}
+		for _, at := range x.ended {
+			delete(left, at)
+		}
+		if !r.send(x) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// emptyAfter is how long nothing comes before the rest of a log is suspected to hold nothing.
+const emptyAfter = time.Second
+
+// follow notes how far partitions were read.
+func (r *restoration) follow(fetches kgo.Fetches, read map[connector.Partition]int64) (fault error) {
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if p.Err != nil && !kerr.IsRetriable(p.Err) {
+			fault = fmt.Errorf("restore from topic %s, partition %d: %w", p.Topic, p.Partition, readError(p.Err))
+		}
+		if n := len(p.Records); n > 0 {
+			read[connector.Partition{Topic: r.worker.topics[p.Topic], Partition: p.Partition}] = p.Records[n-1].Offset + 1
+		}
+	})
+	return fault
 }
 
 // spans returns the ends of the partitions that hold something, and where each begins. Empty ones are reported at once.

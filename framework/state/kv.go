@@ -101,7 +101,8 @@ func (s *KV[K, V]) All() iter.Seq2[K, V] {
 // Range yields the keys from from (inclusive) to to (exclusive) in the order of their bytes.
 // The store must not be changed meanwhile.
 func (s *KV[K, V]) Range(from, to K) iter.Seq2[K, V] {
-	first, end := string(s.encode(from)), string(s.encode(to))
+	first := string(s.encode(from)) // before the next call, which uses the same memory
+	end := string(s.encode(to))
 	return s.ordered(func(k string) bool { return first <= k && k < end })
 }
 

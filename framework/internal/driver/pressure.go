@@ -5,14 +5,12 @@ import "github.com/millrace/millrace/framework/connector"
 // press pauses and resumes partitions by the budget and by what is downstream.
 func (w *worker) press() {
 	tight, relaxed := w.shared.budget.tight(), w.shared.budget.relaxed()
-	if tight {
-		if p := w.largest(); p != nil {
-			w.pause(p, PauseMemory)
-		}
-	}
 	for _, p := range w.parts {
-		if p.pauses&PauseMemory != 0 && (relaxed || p.empty()) { // B1: nobody waits for a partition that is paused for memory
+		switch {
+		case relaxed || p.empty(): // B1: nobody waits for a partition that is paused for memory
 			w.resume(p, PauseMemory)
+		case tight: // all at once: each that is not would bring another fetch, so that more than one a partition came on top
+			w.pause(p, PauseMemory)
 		}
 		if w.shared.behind(p.task.sub) {
 			w.pause(p, PauseDownstream)
@@ -21,20 +19,6 @@ func (w *worker) press() {
 		}
 	}
 	w.tell()
-}
-
-// largest returns the partition with the largest queue that is not paused for memory. One with an empty queue never is
-// (ENGINE B1). Sources come before repartition topics, whose work makes room.
-func (w *worker) largest() (best *partition) {
-	for _, p := range w.parts {
-		if p.empty() || p.pauses&PauseMemory != 0 {
-			continue
-		}
-		if best == nil || p.bytes > best.bytes {
-			best = p
-		}
-	}
-	return best
 }
 
 func (w *worker) pause(p *partition, reason Pause) {
