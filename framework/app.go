@@ -17,6 +17,7 @@ type App struct {
 	plan     *driver.Plan
 	via      connector.Connector
 	counters *driver.Counters
+	owned    *driver.Owned
 	ready    chan struct{}
 	once     sync.Once
 	started  sync.Mutex
@@ -33,7 +34,7 @@ func (t *Topology) Build(c Config) (*App, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return &App{config: c, plan: plan, via: via, counters: &driver.Counters{}, ready: make(chan struct{})}, nil
+	return &App{config: c, plan: plan, via: via, counters: &driver.Counters{}, owned: &driver.Owned{}, ready: make(chan struct{})}, nil
 }
 
 // connector returns the connector of the topics' kind.
@@ -65,7 +66,7 @@ func (a *App) Run(ctx context.Context) error {
 		Plan: a.plan, Connector: a.via, Workers: a.config.Workers, BudgetBytes: a.config.budget(),
 		CommitEvery: a.config.CommitInterval, Shutdown: a.config.ShutdownTimeout, PurgeEvery: a.config.PurgeInterval,
 		Bounded: a.config.Bounded, Replication: int16(a.config.Replication), Logger: a.config.Logger.With("app", a.config.Name),
-		OnState: a.onState, OnRestore: a.config.OnRestore, Counters: a.counters,
+		OnState: a.onState, OnRestore: a.config.OnRestore, Counters: a.counters, Owned: a.owned,
 	}), unregister())
 }
 
@@ -80,6 +81,11 @@ func (a *App) onState(s State) {
 		a.config.OnState(s)
 	}
 }
+
+// Partitions returns which partitions of a topic that the graph reads this process has, in order, and how many the topic
+// has; 0 if the graph does not read it or the run has not begun. Internal topics are named in full:
+// <application>-<name>-repartition. After Run it tells what the process had at the end. It may be called from any goroutine.
+func (a *App) Partitions(topic string) (owned []int32, of int) { return a.owned.Of(topic) }
 
 // Stats is what the application has counted since it began to run, and what it holds now.
 type Stats struct {

@@ -1,38 +1,58 @@
-// Command wordcount counts the words of a topic's lines.
+// Command wordcount counts the words of lines: lines come from a topic, counts go to a topic.
+//
+// Without flags it counts a sample text on an embedded broker, with nothing installed. With -input it counts a text and
+// ends; with -brokers and without -input it serves until SIGINT or SIGTERM. See -help.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+)
 
-	"github.com/millrace/millrace/connectors/kafka"
-	"github.com/millrace/millrace/framework"
-	"github.com/millrace/millrace/framework/codec"
-	"github.com/millrace/millrace/framework/connector"
+// What the program exits with: 0, or one of these.
+const (
+	exitFault = 1
+	exitUsage = 2
 )
 
 func main() {
-	brokers := flag.String("brokers", "", "addresses of brokers, host:port,host:port")
-	name := flag.String("name", "wordcount", "application, group and prefix of internal topics")
-	partitions := flag.Int("partitions", 4, "partitions of the topics that are created")
-	from := flag.String("from", "lines", "topic of lines")
-	to := flag.String("to", "word-counts", "topic of counts")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	lines := kafka.Topic(*from, codec.None, codec.String, kafka.Partitions(*partitions))
-	counts := kafka.Topic(*to, codec.String, codec.Int64, kafka.Partitions(*partitions))
-	err := framework.Run(ctx, framework.Config{
-		Name:       *name,
-		Connectors: []connector.Connector{kafka.New(kafka.Config{Brokers: strings.Split(*brokers, ",")})},
-	}, topology(lines, counts))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program. It returns its exit code; each fault is one line on stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		o.usage(stdout)
+		return 0
+	case err != nil:
+		complain(stderr, fmt.Errorf("%w (wordcount -help lists the flags)", err))
+		return exitUsage
+	}
+	if err := newProgram(o, stdin, stdout, stderr).run(ctx); err != nil {
+		complain(stderr, err)
+		return exitFault
+	}
+	return 0
+}
+
+// complain writes each fault once: one that stops several workers comes from each of them.
+func complain(w io.Writer, err error) {
+	told := map[string]bool{}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !told[line] {
+			told[line] = true
+			fmt.Fprintln(w, "wordcount:", line)
+		}
 	}
 }

@@ -94,7 +94,7 @@ func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (conn
 	return w, nil
 }
 
-// fetchOptions bound what the client fetches ahead.
+// fetchOptions are those of each client that reads: they bound what it fetches ahead.
 func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
 	total := int32(min(max(bytes, 256<<10), 16<<20))
 	return []kgo.Opt{
@@ -105,6 +105,9 @@ func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
 		kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.BrokerMaxReadBytes(max(100<<20, 2*total)),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is an error, never a silent jump
+		// A proxy that stands for a broker which is away takes connections and closes them. The client holds that for a
+		// wrong configuration and gives up records; the start (Admin) showed that it is right.
+		kgo.AlwaysRetryEOF(),
 	}
 }
 

@@ -31,6 +31,7 @@ type Driver struct {
 	ctx    context.Context
 
 	batching bool
+	piped    int                   // records since the topology was at rest
 	err      error                 // the application stopped with it
 	dropped  [engine.Reasons]int64 // counted by tasks that Rebuild let go
 }

@@ -77,6 +77,7 @@ func (d *Driver) TryPipeRaw(topic string, r Raw) error {
 		return d.err
 	}
 	log.pipe(clone(connector.Record{Time: r.Time.UnixMilli(), Key: r.Key, Value: r.Value, Headers: r.Headers}))
+	d.piped++
 	return d.settle()
 }
 

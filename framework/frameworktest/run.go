@@ -2,6 +2,7 @@ package frameworktest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,8 +13,10 @@ import (
 
 const (
 	defaultCombineBytes = 1 << 20
-	// maxRounds is how often tasks may feed each other before the topology is taken for one that never rests.
-	maxRounds = 100_000
+	// With more than maxRecords, and maxEach for each record that was piped, the topology is taken for one that feeds
+	// itself without end.
+	maxRecords = 100_000
+	maxEach    = 1000
 )
 
 // task is a task with what it would have committed.
@@ -52,13 +55,21 @@ func (d *Driver) open() ([]*task, error) {
 // settle processes and flushes until nothing is left to do, unless a batch is being piped. Tasks go one after the
 // other, by sub-topology and partition.
 func (d *Driver) settle() error {
-	for round := 0; !d.batching && d.err == nil; round++ {
+	if d.batching {
+		return d.err
+	}
+	left := maxRecords + maxEach*d.piped
+	d.piped = 0
+	for d.err == nil {
 		busy := false
 		for _, t := range d.tasks {
 			n, err := d.process(t)
 			if err == nil && n > 0 {
 				busy = true
 				err = d.flush(t)
+			}
+			if left -= n; left < 0 && err == nil {
+				err = errRestless
 			}
 			if err != nil {
 				d.err = err
@@ -68,19 +79,21 @@ func (d *Driver) settle() error {
 		if !busy {
 			return nil
 		}
-		if round > maxRounds {
-			d.err = fmt.Errorf("the topology does not come to rest: it reads a topic that it writes, and every record makes another one")
-		}
 	}
 	return d.err
 }
 
-// process gives a task all records that it can read, and returns how many there were.
+var errRestless = errors.New("the topology does not come to rest: it reads a topic that it writes, and each record makes another one")
+
+// process gives a task all records that it can read now, and returns how many there were.
 func (d *Driver) process(t *task) (n int, err error) {
-	arena := t.pool.NewArena()
-	t.Begin(arena)
+	t.Begin(t.pool.NewArena())
+	var ends []int64
+	for _, in := range t.Inputs() {
+		ends = append(ends, int64(len(d.topics[in.Topic].partitions[in.Partition])))
+	}
 	for ; ; n++ {
-		input := d.next(t)
+		input := d.next(t, ends)
 		if input < 0 {
 			return n, nil
 		}
@@ -100,12 +113,12 @@ func (d *Driver) process(t *task) (n int, err error) {
 	}
 }
 
-// next returns the input whose next record has the smallest timestamp (SEMANTICS 12), -1 if there is none.
-func (d *Driver) next(t *task) int {
+// next returns the input whose next record below its end has the smallest timestamp (SEMANTICS 12), -1 if there is none.
+func (d *Driver) next(t *task, ends []int64) int {
 	best, earliest := -1, int64(0)
 	for i, in := range t.Inputs() {
 		log := d.topics[in.Topic].partitions[in.Partition]
-		if at := in.Position(); at < int64(len(log)) && (best < 0 || log[at].Time < earliest) {
+		if at := in.Position(); at < ends[i] && (best < 0 || log[at].Time < earliest) {
 			best, earliest = i, log[at].Time
 		}
 	}

@@ -9,13 +9,16 @@ import (
 	"github.com/millrace/millrace/framework/connector"
 )
 
+// commitRetry is how long a worker that is letting go waits before it tries a failed commit again.
+const commitRetry = 100 * time.Millisecond
+
 type commitResult struct {
 	positions []partitionPosition
 	err       error
 }
 
 func (w *worker) commitAfter() time.Duration {
-	if w.shared.ending != nil && w.idle() {
+	if w.shared.ending != nil && w.idle() && !w.retrying {
 		return 0
 	}
 	return w.shared.commitEvery
@@ -78,7 +81,7 @@ func (w *worker) answer() error {
 	default:
 		return nil
 	}
-	w.committing = false
+	w.committing, w.retrying = false, false
 	var refused *connector.CommitError
 	switch {
 	case r.err == nil:
@@ -87,6 +90,7 @@ func (w *worker) answer() error {
 	case errors.Is(r.err, connector.ErrTemporary) || errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
 		w.log.Warn("offsets could not be committed, trying again", "error", r.err)
 		w.settled = append(r.positions, w.settled...)
+		w.retrying = true
 		return nil
 	default:
 		return fmt.Errorf("commit offsets of group %s: %w", w.shared.plan.App, r.err)

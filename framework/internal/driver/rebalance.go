@@ -98,6 +98,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		p := &partition{at: a.Partition, task: t, input: i, end: a.End, told: true, committed: a.Offset, flushed: a.Offset}
 		t.inputs = append(t.inputs, p)
 		w.parts[a.Partition] = p
+		w.shared.owned.set(a.Partition, true)
 	}
 	t.Begin(w.open.arena)
 	w.tasks = append(w.tasks, t)
@@ -174,6 +175,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 				w.client.Recycle(run.Records)
 			}
 			delete(w.parts, p.at)
+			w.shared.owned.set(p.at, false)
 		}
 		for at := range p.task.restoring {
 			delete(w.stores, at)
@@ -216,24 +218,36 @@ func (w *worker) drain(ctx context.Context) error {
 		}
 		err = errors.Join(err, fmt.Errorf("%d records were not acknowledged in time: what they were made of is read again at the next start: %w", n, ctx.Err()))
 	}
-	if w.committing {
-		select {
-		case r := <-w.commits:
-			w.commits <- r
-		case <-ctx.Done():
-		}
-	}
-	err = errors.Join(err, w.answer())
-	w.commit(ctx)
-	if w.committing {
-		select {
-		case r := <-w.commits:
-			w.commits <- r
-			err = errors.Join(err, w.answer())
-		case <-ctx.Done():
-			err = errors.Join(err, fmt.Errorf("offsets were not committed in time: what was processed since the last commit is read again: %w", ctx.Err()))
-		}
-	}
+	err = errors.Join(err, w.commitAll(ctx))
 	w.committed = time.Now()
 	return err
+}
+
+// commitAll commits what is settled, trying again while the brokers do not answer, as long as ctx.
+func (w *worker) commitAll(ctx context.Context) error {
+	late := func() error {
+		return fmt.Errorf("offsets were not committed in time: what was processed since the last commit is read again: %w", ctx.Err())
+	}
+	for {
+		if w.commit(ctx); !w.committing {
+			return nil // nothing is left
+		}
+		select {
+		case r := <-w.commits:
+			w.commits <- r
+			if err := w.answer(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return late()
+		}
+		if !w.retrying {
+			continue
+		}
+		select {
+		case <-time.After(commitRetry):
+		case <-ctx.Done():
+			return late()
+		}
+	}
 }

@@ -32,6 +32,7 @@ type Config struct {
 	OnState     func(State)        // called from one goroutine at a time
 	OnRestore   func(RestoreEvent) // called from one goroutine at a time
 	Counters    *Counters
+	Owned       *Owned
 }
 
 // State is what an application is doing.
@@ -61,6 +62,7 @@ type shared struct {
 	log      *slog.Logger
 	budget   *Budget
 	counters *Counters
+	owned    *Owned
 	ending   *ending // nil: unbounded
 	combine  int64   // bytes for each combiner
 	appetite int64   // bytes in its queues with which a worker asks for no more
@@ -93,7 +95,7 @@ func Run(ctx context.Context, c Config) error {
 
 func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, error) {
 	s := &shared{
-		plan: c.Plan, log: c.Logger, counters: c.Counters, budget: newBudget(c.BudgetBytes),
+		plan: c.Plan, log: c.Logger, counters: c.Counters, owned: c.Owned, budget: newBudget(c.BudgetBytes),
 		flushIdle: 5 * time.Millisecond, flushBusy: 100 * time.Millisecond,
 		commitEvery: or(c.CommitEvery, time.Second), purgeEvery: or(c.PurgeEvery, 30*time.Second),
 		shutdown: or(c.Shutdown, 20*time.Second), rebalance: time.Minute,
@@ -110,6 +112,10 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 		}
 	}
 	s.flow = newFlow(c.Plan)
+	if s.owned == nil {
+		s.owned = &Owned{}
+	}
+	s.owned.begin(c.Plan, s.layout)
 	return s, nil
 }
 

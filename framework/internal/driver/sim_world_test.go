@@ -47,10 +47,7 @@ func newWorld(t *testing.T, s *sim) *world {
 	w.words = watchWords(s)
 	s.faults = simFaults{
 		ack: pick(0, 5*time.Millisecond, 50*time.Millisecond, time.Second, 3*time.Second), fetch: pick(0, 10*time.Millisecond, 200*time.Millisecond),
-		hole: 0.05,
-	}
-	if !w.graceful {
-		s.faults.commitRefused, s.faults.adminFails = 0.2, 0.1
+		hole: 0.05, commitRefused: 0.2, adminFails: 0.1,
 	}
 	w.plan = wordsPlan(t, pick(0, 0, time.Millisecond, 20*time.Millisecond))
 	w.config = driver.Config{

@@ -34,6 +34,7 @@ type worker struct {
 	settled    []partitionPosition // of the last round that is acknowledged, not committed yet
 	commits    chan commitResult   // answers of the one commit in flight
 	committing bool
+	retrying   bool // the last commit failed: the next one waits for its time
 	committed  time.Time
 	purged     time.Time
 	assigned   bool // it heard of an assignment

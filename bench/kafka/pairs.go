@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// race is one workload in which both sides do the same work.
+type race struct {
+	unit    string // of what the throughput counts
+	clients map[string]int
+	// prepare creates the topics of a run.
+	prepare func(ctx context.Context, c config) error
+	// finished says whether everything is done and committed.
+	finished func(ctx context.Context, c config) (bool, error)
+	// verify fails where the output is not what it must be.
+	verify func(ctx context.Context, c config) error
+
+	throughput, cpu float64 // thresholds of millrace/peer: at least, at most; 0: none
+}
+
+// result is what one run of one side took.
+type result struct {
+	perSecond float64       // from the first fetched record to the last acknowledged output
+	busy      time.Duration // the same
+	starting  time.Duration // from the process's start to the first fetched record
+	committed time.Duration // from the first fetched record to the last commit
+	cpu       time.Duration // of the process, user and system
+	resident  int64         // at most, bytes
+	seen      seen
+}
+
+// once runs one side on new topics and checks its output.
+func (h *harness) once(ctx context.Context, r *race, side string) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	c := h.config
+	h.runs++
+	c.side, c.clients = side, r.clients[side]
+	c.group = fmt.Sprintf("%s-%d-%s", h.id, h.runs, side)
+	c.in, c.out = h.id+"-input", c.group+"-out"
+	if err := r.prepare(ctx, c); err != nil {
+		return result{}, err
+	}
+	k, err := startChild(c)
+	if err != nil {
+		return result{}, err
+	}
+	for done := false; !done; {
+		if err := k.alive(ctx, sampleInterval); err != nil {
+			k.kill()
+			return result{}, fmt.Errorf("%s: %w", side, err)
+		}
+		if done, err = r.finished(ctx, c); err != nil {
+			k.kill()
+			return result{}, err
+		}
+	}
+	resident, err := k.memory("VmHWM")
+	if err != nil {
+		k.kill()
+		return result{}, err
+	}
+	cpu, err := k.stop()
+	if err != nil {
+		return result{}, fmt.Errorf("%s: %w", side, err)
+	}
+	if err := r.verify(ctx, c); err != nil {
+		return result{}, fmt.Errorf("%s: wrong output: %w", side, err)
+	}
+	s := k.report()
+	busy := time.Duration(s.LastAck - s.FirstFetch)
+	return result{
+		perSecond: float64(h.records) / busy.Seconds(),
+		busy:      busy,
+		starting:  time.Unix(0, s.FirstFetch).Sub(k.started),
+		committed: time.Duration(s.LastCommit - s.FirstFetch),
+		cpu:       cpu,
+		resident:  resident,
+		seen:      s,
+	}, h.clean(ctx, c.group)
+}
+
+// race runs the pairs, peer first, and prints them.
+func (h *harness) race(ctx context.Context, r *race) (bool, error) {
+	fmt.Printf("%-4s %-9s %9s  %8s %9s %8s %7s %8s %9s  %s\n",
+		"pair", "side", r.unit+"/s", "busy s", "+start s", "+commit", "cpu s", "rss MiB", "produced", "ratio   cpu ratio")
+	of := map[string][]result{}
+	var ratios, cpus []float64
+	for pair := range h.pairs {
+		for _, side := range []string{"peer", "millrace"} {
+			if h.only != "" && h.only != side {
+				continue
+			}
+			got, err := h.once(ctx, r, side)
+			if err != nil {
+				return false, err
+			}
+			of[side] = append(of[side], got)
+			fmt.Printf("%-4d %-9s %9.0f  %8.3f %9.3f %8.3f %7.2f %8.0f %9d", pair+1, side, got.perSecond, got.busy.Seconds(),
+				(got.starting + got.busy).Seconds(), got.committed.Seconds(), got.cpu.Seconds(), float64(got.resident)/(1<<20), got.seen.Produced)
+			if side == "millrace" && len(of["peer"]) > 0 {
+				against := of["peer"][pair]
+				ratios = append(ratios, got.perSecond/against.perSecond)
+				cpus = append(cpus, got.cpu.Seconds()/against.cpu.Seconds())
+				fmt.Printf("  %.3f   %.3f", ratios[pair], cpus[pair])
+			}
+			fmt.Println()
+		}
+	}
+	for _, side := range []string{"peer", "millrace"} {
+		if rs := of[side]; len(rs) > 0 {
+			fmt.Printf("%s, median of %d: %.0f %s/s, %.2f s of processor time, %d clients\n",
+				side, len(rs), median(rs, result.rate), r.unit, median(rs, result.processor), r.clients[side])
+		}
+	}
+	if len(ratios) == 0 {
+		return true, nil
+	}
+	passed := verdict("median ratio of throughput", median(ratios, self), ">=", r.throughput)
+	if r.cpu > 0 {
+		passed = verdict("median ratio of processor time", median(cpus, self), "<=", r.cpu) && passed
+	} else {
+		fmt.Printf("     median ratio of processor time %.3f\n", median(cpus, self))
+	}
+	return passed, nil
+}
+
+func (r result) rate() float64      { return r.perSecond }
+func (r result) processor() float64 { return r.cpu.Seconds() }
+func self(f float64) float64        { return f }
+
+// median returns the median of what of says of each.
+func median[T any](all []T, of func(T) float64) float64 {
+	var fs []float64
+	for _, v := range all {
+		fs = append(fs, of(v))
+	}
+	slices.Sort(fs)
+	if n := len(fs); n%2 == 0 {
+		return (fs[n/2-1] + fs[n/2]) / 2
+	}
+	return fs[len(fs)/2]
+}
+
+// verdict prints a figure with its threshold and says whether it is reached.
+func verdict(what string, got float64, relation string, threshold float64) bool {
+	passed := got >= threshold
+	if relation == "<=" {
+		passed = got <= threshold
+	}
+	word := "FAIL"
+	if passed {
+		word = "PASS"
+	}
+	fmt.Printf("%s %s %.3f %s %.3f\n", word, what, got, relation, threshold)
+	return passed
+}

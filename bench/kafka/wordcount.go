@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/bench/peer"
+)
+
+// wordcount counts words through a repartition topic, with a changelog: against a program that combines before its
+// repartition and flushes every 100 ms.
+func wordcount(ctx context.Context, h *harness) (bool, error) {
+	in := h.id + "-input"
+	l := newLines()
+	if err := h.load(ctx, in, h.records, l.value); err != nil {
+		return false, err
+	}
+	defer h.clean(context.WithoutCancel(ctx), h.id)
+	clients := h.clients
+	if clients == 0 {
+		clients = 2
+	}
+	want := l.batch()
+	r := &race{
+		unit:    "lines",
+		clients: map[string]int{"peer": clients, "millrace": clients},
+		prepare: func(ctx context.Context, c config) error {
+			err := h.create(ctx, c.out, "delete")
+			if c.side == "peer" {
+				err = errors.Join(err, h.create(ctx, repartition(c), "delete"), h.create(ctx, peer.Config{Group: c.group}.Changelog(), "compact"))
+			}
+			return err
+		},
+		// Once the input is committed, all partial counts are in the repartition topic.
+		finished: func(ctx context.Context, c config) (bool, error) {
+			done, err := h.consumed(ctx, c.group, c.in)
+			if done && err == nil {
+				done, err = h.consumed(ctx, c.group, repartition(c))
+			}
+			return done, err
+		},
+		verify:     func(ctx context.Context, c config) error { return h.counted(ctx, c, want) },
+		throughput: 0.6,
+	}
+	if err := h.warm(ctx, r); err != nil {
+		return false, err
+	}
+	return h.race(ctx, r)
+}
+
+// repartition names the topic of partial counts, the same on both sides.
+func repartition(c config) string { return peer.Config{Group: c.group}.Repartition() }
+
+// counted compares the last counts of the output with a batch program's.
+func (h *harness) counted(ctx context.Context, c config, want map[string]int64) error {
+	got := map[string]int64{}
+	var bad error
+	if err := h.read(ctx, c.out, func(r *kgo.Record) {
+		if len(r.Value) != 8 {
+			bad = fmt.Errorf("a count of %d bytes: 8, big endian, are expected", len(r.Value))
+			return
+		}
+		got[string(r.Key)] = int64(binary.BigEndian.Uint64(r.Value))
+	}); err != nil || bad != nil {
+		return errors.Join(err, bad)
+	}
+	if len(got) != len(want) {
+		return fmt.Errorf("%d words, the batch has %d", len(got), len(want))
+	}
+	for word, n := range want {
+		if got[word] != n {
+			return fmt.Errorf("%q is counted %d times, the batch has %d", word, got[word], n)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+// Package integration tests what only a real broker can show: Kafka runs in a container.
+//
+// Where no container engine answers the tests skip, and say so. The environment changes that and how long they take:
+//
+//	INTEGRATION=required  fail instead of skipping
+//	INTEGRATION=off       skip without looking for an engine
+//	KILLS=20              kills of the test that kills (default 3)
+//	OUTAGE=1m             how long a broker is away (default 12s)
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/testcontainers/testcontainers-go"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := cleanUp(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// leftovers are what the tests of the package share and TestMain removes.
+var leftovers struct {
+	sync.Mutex
+	remove []func() error
+}
+
+func later(remove func() error) {
+	leftovers.Lock()
+	defer leftovers.Unlock()
+	leftovers.remove = append(leftovers.remove, remove)
+}
+
+func cleanUp() error {
+	var errs []error
+	for i := len(leftovers.remove) - 1; i >= 0; i-- {
+		errs = append(errs, leftovers.remove[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// needEngine skips or fails the test where no container engine answers.
+func needEngine(t *testing.T) {
+	t.Helper()
+	mode := os.Getenv("INTEGRATION")
+	if mode == "off" {
+		t.Skip("INTEGRATION=off")
+	}
+	switch err := engine(); {
+	case err == nil:
+	case mode == "required":
+		t.Fatalf("INTEGRATION=required, and no container engine answers: %v", err)
+	default:
+		t.Skipf("no container engine answers: %v", err)
+	}
+}
+
+// engine says why no container engine can be used.
+var engine = sync.OnceValue(func() (err error) {
+	defer func() {
+		if p := recover(); p != nil { // the library panics where it finds no address of an engine
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	provider, err := testcontainers.NewDockerProvider()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(provider.Health(ctx), provider.Close())
+})
+
+// wordcount builds the application once and returns the path of its binary.
+func wordcount(t *testing.T) string {
+	t.Helper()
+	path, err := buildWordcount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var buildWordcount = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "integration")
+	if err != nil {
+		return "", err
+	}
+	later(func() error { return os.RemoveAll(dir) })
+	path := filepath.Join(dir, "wordcount")
+	if out, err := exec.Command("go", "build", "-o", path, "../apps/wordcount").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build wordcount: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// number returns a number of the environment.
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%s is no number from 1 on", name, s)
+	}
+	return n
+}
+
+// duration returns a duration of the environment.
+func duration(t *testing.T, name string, otherwise time.Duration) time.Duration {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		t.Fatalf("%s=%s is no duration above zero", name, s)
+	}
+	return d
+}

@@ -1,0 +1,87 @@
+package integration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// process is wordcount in a process of its own.
+type process struct {
+	c      *cluster
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	stderr bytes.Buffer // read after ended
+}
+
+// wordcount starts the application's binary.
+func (c *cluster) wordcount(args ...string) *process {
+	c.t.Helper()
+	p := &process{c: c, cmd: exec.Command(wordcount(c.t), args...), ended: make(chan struct{})}
+	p.cmd.Stderr = &p.stderr
+	c.must(p.cmd.Start())
+	go func() { // the cleanup waits for it
+		defer close(p.ended)
+		var exit *exec.ExitError
+		if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+			c.t.Error(err)
+		}
+	}()
+	c.t.Cleanup(func() {
+		p.signal(syscall.SIGKILL)
+		<-p.ended
+		if c.t.Failed() && p.stderr.Len() > 0 {
+			c.t.Logf("wordcount wrote:\n%s", &p.stderr)
+		}
+	})
+	return p
+}
+
+// signal sends a signal to a process that may have ended.
+func (p *process) signal(s syscall.Signal) {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.c.t.Error(err)
+	}
+}
+
+// exit waits for the end of the process and returns its exit code, -1 after a signal.
+func (p *process) exit() int {
+	p.c.t.Helper()
+	select {
+	case <-p.ended:
+	case <-p.c.ctx.Done():
+		p.c.t.Fatal("wordcount did not end in time")
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// file writes lines to a file of the test and returns its path.
+func (c *cluster) file(name string, lines []string) string {
+	c.t.Helper()
+	path := filepath.Join(c.t.TempDir(), name)
+	c.must(os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o600))
+	return path
+}
+
+// finalCounts reads what wordcount wrote to -output.
+func (c *cluster) finalCounts(path string) map[string]int64 {
+	c.t.Helper()
+	f, err := os.Open(path)
+	c.must(err)
+	defer f.Close()
+	counts := map[string]int64{}
+	for d := json.NewDecoder(f); d.More(); {
+		var line struct {
+			Word  string
+			Count int64
+		}
+		c.must(d.Decode(&line))
+		counts[line.Word] = line.Count
+	}
+	return counts
+}
