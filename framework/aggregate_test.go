@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
@@ -82,6 +83,24 @@ func TestFoldNewMakesAnAccumulatorForEachKey(t *testing.T) {
 		if got, _ := d.Get(store, key); len(got) != want {
 			t.Errorf("key %s has seen %v, want %d values", key, got, want)
 		}
+	}
+}
+
+func TestFoldTakesWhatKeysCannotShare(t *testing.T) {
+	type last struct {
+		At     time.Time
+		Values [2][]int // nil: made for each key by what adds to it
+	}
+	keep := func(l last, n int) last {
+		l.Values[n%2] = append(l.Values[n%2], n)
+		return l
+	}
+	d := frameworktest.New(t, func(t *framework.Topology) {
+		t.From(numbers).Grouped().Aggregate("last", framework.Fold(last{At: time.Now()}, keep).Codec(codec.JSON[last]()))
+	})
+	pipeText(d, "in", "a=1@0 b=3@0 a=5@0")
+	if got, _ := d.Get(framework.StoreOf[string, last]("last"), "a"); !slices.Equal(got.Values[1], []int{1, 5}) {
+		t.Errorf("key a has %v", got.Values)
 	}
 }
 

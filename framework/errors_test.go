@@ -66,6 +66,43 @@ func TestAPartialResultThatCannotBeEncodedNamesItsOperator(t *testing.T) {
 	}
 }
 
+func TestAStoreThatCannotBeEncodedNamesItsOperator(t *testing.T) {
+	panicking := codec.New("panicking", func([]byte, int) ([]byte, error) { panic("no") }, func([]byte) (int, error) { return 0, nil })
+	for values, want := range map[codec.Codec[int]]string{
+		unwritable: "operator aggregate sums, at no record: store sums: encode the value of a key as unwritable: broken on purpose",
+		panicking:  "operator aggregate sums, at no record: panic: no",
+	} {
+		d := frameworktest.New(t, func(t *framework.Topology) {
+			s := t.From(numbers)
+			s.Grouped().Emit(framework.EveryUpdate).Aggregate("sums", framework.Sum[int]().Codec(values))
+			s.To(results) // entered last
+		})
+		if err := d.TryPipeRaw("in", rawOf("a=1@0")); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestAKeyThatCannotBeEncodedNamesItsOperator(t *testing.T) {
+	mute := codec.New("mute", func(dst []byte, _ string) ([]byte, error) { return dst, errBroken }, func([]byte) (string, error) { return "", nil })
+	for want, end := range map[string]func(framework.Grouped[string, int]){
+		"operator combine counts, topic in, partition 0, offset 0: encode the key as mute: broken on purpose":   func(g framework.Grouped[string, int]) { g.Count("counts") },
+		"operator repartition sums, topic in, partition 0, offset 0: encode the key as mute: broken on purpose": func(g framework.Grouped[string, int]) { g.Reduce("sums", add) },
+	} {
+		d := frameworktest.New(t, func(t *framework.Topology) { end(t.From(numbers).KeyBy(parity).Codecs(mute, decimal).Grouped()) })
+		if err := d.TryPipeRaw("in", rawOf("a=1@0")); !errors.Is(err, errBroken) || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	d := frameworktest.New(t, func(t *framework.Topology) {
+		t.From(numbers).Codecs(mute, decimal).Grouped().Count("counts")
+	})
+	const want = "operator count counts, topic in, partition 0, offset 0: panic: store counts: encode a key as mute: broken on purpose"
+	if err := d.TryPipeRaw("in", rawOf("a=1@0")); !errors.Is(err, errBroken) || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 func TestARecordThatCannotBeEncodedForASinkNamesTheSink(t *testing.T) {
 	for _, c := range []struct {
 		sink framework.Topic[string, int]

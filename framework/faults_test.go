@@ -153,6 +153,13 @@ func TestBuildRefusesATopologyWithAFault(t *testing.T) {
 			"aggregate last: in framework_test.last: Fold would share one []int between all keys: use FoldNew with a function that makes a new one",
 		},
 		{
+			"with a map in an array that Fold would share", func(t *framework.Topology) {
+				first := [2]map[string]int{1: {}}
+				t.From(numbers).Grouped().Aggregate("maps", framework.Fold(first, func(m [2]map[string]int, _ int) [2]map[string]int { return m }))
+			},
+			"aggregate maps: in [2]map[string]int: Fold would share one map[string]int between all keys: use FoldNew with a function that makes a new one",
+		},
+		{
 			"with an operator of the user's that keeps state after a change of key", func(t *framework.Topology) {
 				t.From(numbers).KeyBy(parity).Process("seen", stateful("seen")).To(results)
 			},

@@ -59,6 +59,17 @@ func TestGroupByBringsTheRecordsOfOneGroupTogether(t *testing.T) {
 	}
 }
 
+func TestACombinedAggregateLeavesOutWhatHasNoKeyOrNoValue(t *testing.T) {
+	d := frameworktest.New(t, func(t *framework.Topology) {
+		t.From(numbers).KeyBy(parity).Merge(t.Table("table", more).Stream(), t.From(middle)).Grouped().Count("counts")
+	})
+	pipeText(d, "in", "a=1@0 -=2@0")
+	pipeText(d, "middle", "-=1@0 b=1@0") // no key
+	pipeText(d, "more", "c=1@0 c=-@0")   // a tombstone
+	equalContent(t, d, "counts", map[string]int64{"odd": 1, "even": 1, "b": 1, "c": 1})
+	equalDropped(t, d, map[string]int64{"null_key": 1, "null_value": 1})
+}
+
 func ExampleStream_GroupBy() {
 	words := frameworktest.Topic("words", codec.None, codec.String)
 	counts := frameworktest.Topic("counts", codec.String, codec.Int64)

@@ -206,13 +206,15 @@ func TestLawNoKeyStaysNoKeyOrIsCounted(t *testing.T) {
 				t.Skip("a user's operator sees Meta.NoKey and decides")
 			}
 			pipeText(d, "in", "-=2@10")
-			for _, r := range d.ReadRaw("out") {
+			records := d.ReadRaw("out")
+			if len(records) == 0 {
+				equalDropped(t, d, map[string]int64{"null_key": 1})
+			}
+			for _, r := range records {
 				if r.Key != nil && string(r.Key) != parity(2) {
 					t.Errorf("the record has key %q now", r.Key)
 				}
-				return
 			}
-			equalDropped(t, d, map[string]int64{"null_key": 1})
 		})
 	}
 }

@@ -121,9 +121,22 @@ func guard[K comparable, V any, K2 comparable, V2 any](o *Op, next Emit[K2, V2],
 
 func openStore[K comparable, V any](o *opening, n *node, h Store[K, V]) *KV[K, V] {
 	keys, values := o.codecs[K, V](n, h.keys, h.values)
-	s := state.NewKV(h.name, keys, values, o.task.EventTime())
+	s := state.NewKV(h.name, keys, flushing[V]{values, o.task.Enter(), int32(n.id)}, o.task.EventTime())
 	o.task.AddStore(s, o.build.store(n, h.name, typesOf[K, V]()))
 	return s
+}
+
+// flushing is the codec of a store's values. They are encoded at the end of a round, when another operator was entered
+// last: it enters the store's own, for errors.
+type flushing[V any] struct {
+	codec.Codec[V]
+	entered *int32
+	id      int32
+}
+
+func (c flushing[V]) Append(dst []byte, v V) ([]byte, error) {
+	*c.entered = c.id
+	return c.Codec.Append(dst, v)
 }
 
 const (

@@ -70,9 +70,9 @@ func combining[K comparable, V, A any](o *opening, n *node, topic *topicUse, emi
 	at := o.build.topic(topic)
 	entered, id := op.enter()
 	encode := func(dst []byte, acc A) ([]byte, error) {
+		*entered = id // at the end of a round another operator was entered last
 		b, err := accs.Append(dst, acc)
-		if err != nil { // at the end of a round the operator entered last is another one
-			*entered = id
+		if err != nil {
 			err = encodeError("partial result", accs.Name(), err)
 		}
 		return b, err

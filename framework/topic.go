@@ -75,6 +75,9 @@ func (t Topic[K, V]) StartAt(at time.Time) Topic[K, V] {
 
 func (t Topic[K, V]) topic() Topic[K, V] { return t }
 
+// ErrGap is wrapped by the error about records that were deleted before they were read.
+var ErrGap = connector.ErrGap
+
 // Source is what a stream can be read from: a Topic.
 type Source[K comparable, V any] interface{ topic() Topic[K, V] }
 

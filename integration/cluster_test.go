@@ -41,7 +41,10 @@ func (b *broker) open(t *testing.T, within time.Duration) *cluster {
 // connect makes one more client, of the user that may do everything.
 func (c *cluster) connect(options ...kgo.Opt) *kgo.Client {
 	c.t.Helper()
-	base := append([]kgo.Opt{kgo.SeedBrokers(c.broker.address), kgo.MetadataMinAge(100 * time.Millisecond)}, c.broker.auth...)
+	base := append([]kgo.Opt{
+		kgo.SeedBrokers(c.broker.address), kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.AlwaysRetryEOF(), // the engine's proxy takes connections while the broker restarts
+	}, c.broker.auth...)
 	cl, err := kgo.NewClient(append(base, options...)...)
 	c.must(err)
 	c.t.Cleanup(cl.Close)

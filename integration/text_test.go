@@ -54,6 +54,7 @@ type feed struct {
 	c       *cluster
 	stop    chan struct{}
 	running sync.WaitGroup
+	failed  sync.Once
 	want    map[string]int64 // counts of what was written; read after end
 }
 
@@ -76,7 +77,7 @@ func (f *feed) write(cl *kgo.Client, x *text) {
 		case <-tick.C:
 		case <-f.stop:
 			if err := cl.Flush(f.c.ctx); err != nil && f.c.ctx.Err() == nil {
-				f.c.t.Errorf("lines were not written: %v", err)
+				f.failed.Do(func() { f.c.t.Errorf("lines were not written: %v", err) })
 			}
 			return
 		}
@@ -85,7 +86,7 @@ func (f *feed) write(cl *kgo.Client, x *text) {
 			add(f.want, line)
 			cl.Produce(f.c.ctx, kgo.StringRecord(line), func(_ *kgo.Record, err error) {
 				if err != nil && f.c.ctx.Err() == nil {
-					f.c.t.Errorf("write lines: %v", err)
+					f.failed.Do(func() { f.c.t.Errorf("lines were not written: %v", err) })
 				}
 			})
 		}

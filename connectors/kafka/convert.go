@@ -25,10 +25,12 @@ func (w *worker) convert(b *connector.Batch, fetches kgo.Fetches) error {
 					continue
 				}
 				run := connector.Run{Partition: connector.Partition{Topic: topic, Partition: p.Partition}, End: p.LastStableOffset}
-				if p.Err != nil && !kerr.IsRetriable(p.Err) {
+				if errors.Is(p.Err, kerr.OffsetOutOfRange) && w.sources[topic].SkipGap {
+					run.SkippedTo, run.Err = w.skip(t.Topic, p.Partition)
+				} else if p.Err != nil && !kerr.IsRetriable(p.Err) {
 					run.Err = readError(p.Err)
 				}
-				if run.Records, run.Bytes = w.free.records(p.Records); len(run.Records) > 0 || run.Err != nil || run.End >= 0 {
+				if run.Records, run.Bytes = w.free.records(p.Records); len(run.Records) > 0 || run.Err != nil || run.End >= 0 || run.SkippedTo > 0 {
 					b.Runs = append(b.Runs, run)
 				}
 			}
@@ -50,12 +52,9 @@ func (w *worker) groupError(err error) error {
 	return nil
 }
 
-// ErrOffsetOutOfRange: the next offset to read is no longer in the log, or not yet.
-var ErrOffsetOutOfRange = errors.New("records were deleted before they were read, or the topic was made anew")
-
 func readError(err error) error {
 	if errors.Is(err, kerr.OffsetOutOfRange) {
-		return errors.Join(ErrOffsetOutOfRange, err)
+		return fmt.Errorf("%w: %w; give the topic more retention, or go on where the log begins with OnGap(framework.Skip), which counts the lost records", connector.ErrGap, err)
 	}
 	return explain(err)
 }

@@ -132,10 +132,10 @@ func (w *worker) onOffsets(ctx context.Context, fetched map[string]map[int32]kgo
 				a.Gap, a.Offset = start.Offset-a.Offset, start.Offset
 			case a.Offset < start.Offset:
 				w.fail(fmt.Errorf("topic %s, partition %d: %w: offset %d is committed and the log begins at %d; give the topic more retention, or go on at the beginning with OnGap(framework.Skip), which counts the %d lost records",
-					topic, p, ErrOffsetOutOfRange, a.Offset, start.Offset, start.Offset-a.Offset))
+					topic, p, connector.ErrGap, a.Offset, start.Offset, start.Offset-a.Offset))
 			case a.Offset > end.Offset:
 				w.fail(fmt.Errorf("topic %s, partition %d: %w: offset %d is committed and the log ends at %d; delete the offsets of group %s to begin anew",
-					topic, p, ErrOffsetOutOfRange, a.Offset, end.Offset, w.config.Group))
+					topic, p, connector.ErrGap, a.Offset, end.Offset, w.config.Group))
 			}
 			partitions[p] = kgo.NewOffset().At(a.Offset)
 			event.Partitions = append(event.Partitions, a)
@@ -163,4 +163,18 @@ func (w *worker) firstOffsets(ctx context.Context, topic string, starts, ends ka
 		first[p] = o.Offset
 	}
 	return first, nil
+}
+
+// skip goes on at the beginning of a partition's log, whose next records were deleted.
+func (w *worker) skip(topic string, partition int32) (to int64, err error) {
+	starts, err := w.admin.ListStartOffsets(w.ctx, topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the beginning of the log: %w", explain(err))
+	}
+	start, _ := starts.Lookup(topic, partition)
+	w.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: -1, Offset: start.Offset}}})
+	return start.Offset, nil
 }

@@ -211,6 +211,9 @@ type Run struct {
 	Restore  bool  // a run of a partition given to Restore
 	Restored bool  // with Restore: the partition is at its end
 	Err      error // reading this partition cannot go on
+	// SkippedTo is where reading goes on after records that were deleted before they were read, where Source.SkipGap
+	// allows it; 0: nothing was skipped. It comes before the records of the run.
+	SkippedTo int64
 }
 
 // CommitError names the partitions whose positions were refused.

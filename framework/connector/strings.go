@@ -5,6 +5,9 @@ import "errors"
 // ErrTemporary is wrapped by errors of what may go well if it is tried again, for example while brokers are away.
 var ErrTemporary = errors.New("the brokers do not answer for now")
 
+// ErrGap is wrapped by errors about a position that is no longer in its log, or not yet.
+var ErrGap = errors.New("records were deleted before they were read, or the topic was made anew")
+
 func (k EventKind) String() string { return [...]string{"assigned", "revoked", "lost"}[k] }
 
 // Has says whether the partition's position was refused. A nil error has refused none.

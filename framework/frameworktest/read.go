@@ -16,9 +16,6 @@ type Maybe[T any] struct {
 	OK    bool // false: there is none
 }
 
-// Some returns a value that is there.
-func Some[T any](v T) Maybe[T] { return Maybe[T]{v, true} }
-
 // Read returns the records that were written to the topic since it was read last, in the order in which they were
 // written. A record without key has the zero key. Where there is a tombstone among them the test fails: ReadMaybe tells
 // it from a zero value.

@@ -50,10 +50,7 @@ func (w *worker) assign(ctx context.Context, assignments []connector.Assignment)
 			w.drop([]connector.Assignment{a})
 		}
 		byPart[a.Partition] = a
-		w.shared.counters.Gap.Add(a.Gap)
-		if a.Gap > 0 {
-			w.log.Warn("records were deleted before they were read", "topic", w.shared.plan.Topics[a.Topic].Name, "partition", a.Partition.Partition, "records", a.Gap)
-		}
+		w.gap(a.Partition, a.Gap)
 	}
 	w.shared.ending.assigned(assignments)
 	for s, sub := range w.shared.plan.Subs {

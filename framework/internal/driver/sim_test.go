@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	simSeeds   = flag.Int("sim.seeds", 300, "how many seeds to simulate")
+	simSeeds   = flag.Int("sim.seeds", simDefault, "how many seeds to simulate")
 	simSeed    = flag.Uint64("sim.seed", 0, "simulate this seed only")
 	simVerbose = flag.Bool("sim.log", false, "print the driver's log")
 )

@@ -152,6 +152,9 @@ func (w *worker) take(ctx context.Context, b connector.Batch) error {
 		if run.End >= 0 {
 			p.end = run.End
 		}
+		if run.SkippedTo > 0 {
+			w.skipped(p, run.SkippedTo)
+		}
 		if len(run.Records) > 0 {
 			p.queue = append(p.queue, run)
 			p.bytes += run.Bytes
@@ -160,6 +163,24 @@ func (w *worker) take(ctx context.Context, b connector.Batch) error {
 		}
 	}
 	return nil
+}
+
+// skipped counts records that were deleted before they were read.
+func (w *worker) skipped(p *partition, to int64) {
+	from := p.position()
+	if n := len(p.queue); n > 0 {
+		records := p.queue[n-1].Records
+		from = records[len(records)-1].Offset + 1
+	}
+	w.gap(p.at, to-from)
+}
+
+func (w *worker) gap(at connector.Partition, records int64) {
+	if records <= 0 {
+		return
+	}
+	w.shared.counters.Gap.Add(records)
+	w.log.Warn("records were deleted before they were read", "topic", w.shared.plan.Topics[at.Topic].Name, "partition", at.Partition, "records", records)
 }
 
 // step processes queued records for at most a slice.

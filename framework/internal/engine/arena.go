@@ -30,6 +30,8 @@ func (a *Arena) Begin() []byte {
 func (a *Arena) End(b []byte) []byte {
 	if len(b) <= cap(a.free) {
 		a.free = a.free[len(b):len(b)] // b lies at its start
+	} else if len(b) < blockBytes/8 {
+		a.free = nil // what comes is about as long: go on with another block, not with memory of its own for each
 	}
 	return b[:len(b):len(b)]
 }

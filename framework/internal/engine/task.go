@@ -146,7 +146,9 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 			NoKey: r.Key == nil, Deleted: r.Value == nil,
 		}
 		t.time = r.Time
-		in.time = max(in.time, r.Time)
+		if r.Time >= 0 { // else it has none
+			in.time = max(in.time, r.Time)
+		}
 		if err := in.Handle(m, r); err != nil {
 			return n, t.fail(err)
 		}
@@ -176,10 +178,10 @@ func (t *Task) Flush() (err error) {
 		return t.failed
 	}
 	defer func() {
-		t.flushing = false
 		if p := recover(); p != nil {
 			err = t.fail(&OperatorError{Err: panicError(p), Stack: string(debug.Stack())})
 		}
+		t.flushing = false // after fail, which names no record then
 	}()
 	t.flushing = true
 	for i := len(t.flushes) - 1; i >= 0; i-- {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package driver_test
+
+// simDefault is how many seeds a run simulates.
+const simDefault = 300

@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// These bytes lie in the offsets of running applications: they must never change.
+func TestTheLayoutOfTimesIsFixed(t *testing.T) {
+	for _, c := range []struct {
+		times Times
+		want  string
+	}{
+		{Times{At: []int64{NoTime}}, "AQEAAAA="},
+		{Times{At: []int64{0}}, "AQEAAQA="},
+		{Times{At: []int64{1700000000000}}, "AQGAoKv++WIBAA=="},
+		{Times{At: []int64{-5}}, "AQEJAQA="},
+		{Times{At: []int64{1700000000000, NoTime, 1700000000250}, Idle: []bool{false, true, false}}, "AQOAoKv++WIBAPsBAg=="},
+		{Times{At: []int64{1, 1, 1, 1, 1, 1, 1, 1, 2}, Idle: []bool{true, false, false, false, false, false, false, true, true}}, "AQkCAQEBAQEBAQECgQE="},
+	} {
+		if got := c.times.Encode(); got != c.want {
+			t.Errorf("%v is %s, want %s", c.times, got, c.want)
+		}
+		got, err := DecodeTimes(c.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.times.Idle == nil {
+			c.times.Idle = make([]bool, len(c.times.At))
+		}
+		if !reflect.DeepEqual(got, c.times) {
+			t.Errorf("%s is %v, want %v", c.want, got, c.times)
+		}
+	}
+}
+
+func TestNoMetadataIsNoTimes(t *testing.T) {
+	if got, err := DecodeTimes(""); err != nil || len(got.At) != 0 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestMetadataOfAnotherProgramIsAnError(t *testing.T) {
+	for _, metadata := range []string{"x", "consumer-1-b2ee8a0c", "AA==", "AQ==", "AQE=", "AQEA", "AQEAAQ==", "AQIAAQA=", "Af//////////AQ==", "{}"} {
+		if got, err := DecodeTimes(metadata); err == nil {
+			t.Errorf("%q is %v", metadata, got)
+		}
+	}
+	_, err := DecodeTimes("AgEAAQA=")
+	if err == nil || errors.Is(err, errTimes) || !strings.Contains(err.Error(), "version 2, this program knows 1") {
+		t.Errorf("a later version: %v", err)
+	}
+}
+
+// A broker takes 4,096 bytes of metadata (ENGINE W5).
+func TestFiveHundredTasksTwoDaysApartFitIntoACommit(t *testing.T) {
+	const day = 24 * 60 * 60 * 1000
+	times := Times{}
+	for i := range int64(512) {
+		times.At = append(times.At, 1_800_000_000_000+(i*7919%512)*2*day/511)
+		times.Idle = append(times.Idle, i%3 == 0)
+	}
+	if n := len(times.Encode()); n >= 4096 {
+		t.Errorf("%d characters", n)
+	} else {
+		t.Logf("%d characters", n)
+	}
+}
+
+func TestExtremeTimesSurvive(t *testing.T) {
+	for _, at := range [][]int64{{math.MaxInt64}, {0, math.MaxInt64 - 1}, {math.MinInt64 + 1}, {math.MinInt64 + 1, -1}, {NoTime, NoTime}} {
+		got, err := DecodeTimes(Times{At: at}.Encode())
+		if err != nil || !reflect.DeepEqual(got.At, at) {
+			t.Errorf("%v became %v, %v", at, got.At, err)
+		}
+	}
+}
+
+func FuzzDecodedTimesEncodeToTheSame(f *testing.F) {
+	for _, s := range []string{"", "AQEAAAA=", "AQOAoKv++WIBAPsBAg==", "AQkCAQEBAQEBAQECgQE=", "AgEAAQA="} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, metadata string) {
+		times, err := DecodeTimes(metadata)
+		if err != nil || len(times.At) == 0 {
+			return
+		}
+		again, err := DecodeTimes(times.Encode())
+		if err != nil || !reflect.DeepEqual(again, times) {
+			t.Errorf("%q: %v became %v, %v", metadata, times, again, err)
+		}
+	})
+}
