@@ -28,6 +28,7 @@ func login(user, password string) kgo.Opt {
 
 // TestWhatIsNotAllowedIsNamed gives an application one permission after the other: without each it stops and says which.
 func TestWhatIsNotAllowedIsNamed(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	b := ownBroker(t, testcontainers.WithEnv(asks))
 	b.auth = []kgo.Opt{login("admin", "secret")}
 	c := b.open(t, 3*time.Minute)

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"maps"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,10 @@ import (
 
 // TestTheImageCountsAndDrainsOnSIGTERM builds the image, lets it count lines from Kafka in another container, and stops it.
 func TestTheImageCountsAndDrainsOnSIGTERM(t *testing.T) {
+	if os.Getenv("INTEGRATION") == "" {
+		t.Skip("building an image takes minutes: set INTEGRATION=required")
+	}
+	t.Parallel()
 	c := sharedBroker(t).open(t, 8*time.Minute)
 	from, to := c.topic("lines", 4), c.topic("counts", 4)
 	app := "wordcount"

@@ -10,6 +10,7 @@ import (
 // TestCountsAreNeverTooLowAfterKills kills a serving word count with SIGKILL at random moments while lines come in:
 // by turns once it has begun to write counts, and at any time after its start.
 func TestCountsAreNeverTooLowAfterKills(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	kills := number(t, "KILLS", 3)
 	c := sharedBroker(t).open(t, time.Minute+time.Duration(kills)*30*time.Second)
 	from, to := c.topic("lines", 4), c.topic("counts", 4)

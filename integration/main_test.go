@@ -2,7 +2,7 @@
 //
 // Where no container engine answers the tests skip, and say so. The environment changes that and how long they take:
 //
-//	INTEGRATION=required  fail instead of skipping
+//	INTEGRATION=required  fail instead of skipping, and test the image built from the Dockerfile, too
 //	INTEGRATION=off       skip without looking for an engine
 //	KILLS=20              kills of the test that kills (default 3)
 //	OUTAGE=1m             how long a broker is away (default 12s)

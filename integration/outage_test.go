@@ -14,6 +14,7 @@ import (
 // TestABrokerThatGoesAwayAndComesBackLosesNothing takes the broker away while lines come in: once it hangs with its connections
 // open, once it is stopped and started.
 func TestABrokerThatGoesAwayAndComesBackLosesNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	outage := duration(t, "OUTAGE", 12*time.Second)
 	b := ownBroker(t, testcontainers.WithCmd("sh", "-c", startsAgain))
 	for _, way := range []struct {

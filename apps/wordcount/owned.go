@@ -3,22 +3,20 @@ package main
 import (
 	"slices"
 
+	"github.com/millrace/millrace/framework"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// partitioned is an application that knows its partitions.
-type partitioned interface {
-	Partitions(topic string) (owned []int32, of int)
-}
-
 // owned returns which words this process had at its end: those that Kafka's default partitioner puts into its partitions
-// of the repartition topic of the counts. A bounded run has all of them.
-func (p *program) owned(app any) func(word []byte) bool {
-	a, ok := app.(partitioned)
-	if !ok || !p.serve {
+// of the repartition topic of the counts. A bounded run has all of them. nil: it had none.
+func (p *program) owned(app *framework.App) func(word []byte) bool {
+	if !p.serve {
 		return func([]byte) bool { return true }
 	}
-	owned, of := a.Partitions(p.name + "-" + countsStore + "-repartition")
+	owned, of := app.Partitions(p.name + "-" + countsStore + "-repartition")
+	if len(owned) == 0 {
+		return nil
+	}
 	partitioner := kgo.StickyKeyPartitioner(nil).ForTopic("")
 	return func(word []byte) bool {
 		return slices.Contains(owned, int32(partitioner.Partition(&kgo.Record{Key: word}, of)))

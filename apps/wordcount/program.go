@@ -88,7 +88,11 @@ func (p *program) withBrokers(ctx context.Context, f func(ctx context.Context, b
 	if len(p.brokers) > 0 {
 		return f(ctx, p.brokers)
 	}
-	broker, err := embedded.Start(embedded.Config{Dir: p.data, Logger: p.log, ReserveBytes: p.reserveBytes})
+	log := p.log
+	if p.level > slog.LevelInfo {
+		log = slog.New(slog.DiscardHandler) // what matters of its warnings comes from Err, too
+	}
+	broker, err := embedded.Start(embedded.Config{Dir: p.data, Logger: log, ReserveBytes: p.reserveBytes})
 	if err != nil {
 		return err
 	}
@@ -143,11 +147,13 @@ func (p *program) count(ctx context.Context, brokers []string) error {
 	if !p.serve && ctx.Err() != nil {
 		return errStopped
 	}
-	counts, err := readCounts(context.WithoutCancel(ctx), brokers, p.to, p.owned(app))
-	if err != nil {
-		return err
+	c := counts{}
+	if owned := p.owned(app); owned != nil {
+		if c, err = readCounts(context.WithoutCancel(ctx), brokers, p.to, owned); err != nil {
+			return err
+		}
 	}
-	return p.publish(counts)
+	return p.publish(c)
 }
 
 func (p *program) linesOptions() []kafka.Option {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/millrace/millrace/bench/input"
 )
 
 const (
@@ -20,7 +22,7 @@ func lag(ctx context.Context, h *harness) (bool, error) {
 	if c.clients == 0 {
 		c.clients = 2
 	}
-	if err := h.load(ctx, c.in, h.records, newEvents().value); err != nil {
+	if err := h.load(ctx, c.in, h.records, input.NewEvents().Append); err != nil {
 		return false, err
 	}
 	defer h.clean(context.WithoutCancel(ctx), h.id)

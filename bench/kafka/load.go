@@ -9,9 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// load fills a new topic with n values, evenly over its partitions. value is called in order of i and may
-// append to b, which is empty; it returns the value's bytes.
-func (h *harness) load(ctx context.Context, topic string, n int, value func(i int, b []byte) []byte) error {
+// load fills a new topic with n values, evenly over its partitions. appendValue is called in order of i.
+func (h *harness) load(ctx context.Context, topic string, n int, appendValue func(i int, dst []byte) []byte) error {
 	if err := h.create(ctx, topic, "delete"); err != nil {
 		return err
 	}
@@ -27,7 +26,7 @@ func (h *harness) load(ctx context.Context, topic string, n int, value func(i in
 		if cap(block)-len(block) < 4<<10 {
 			block = make([]byte, 0, 1<<20)
 		}
-		v := value(i, block[len(block):])
+		v := appendValue(i, block[len(block):])
 		block = block[:len(block)+len(v)]
 		// Runs of 64 records: what a producer's batches look like.
 		r := &kgo.Record{Topic: topic, Partition: int32(i / 64 % partitions), Value: v[:len(v):len(v)]}

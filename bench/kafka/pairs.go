@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -85,8 +86,8 @@ func (h *harness) once(ctx context.Context, r *race, side string) (result, error
 
 // race runs the pairs, peer first, and prints them.
 func (h *harness) race(ctx context.Context, r *race) (bool, error) {
-	fmt.Printf("%-4s %-9s %9s  %8s %9s %8s %7s %8s %9s  %s\n",
-		"pair", "side", r.unit+"/s", "busy s", "+start s", "+commit", "cpu s", "rss MiB", "produced", "ratio   cpu ratio")
+	fmt.Printf("%-4s %-9s %9s  %8s %9s %8s %7s %8s %9s %9s  %s\n",
+		"pair", "side", r.unit+"/s", "busy s", "+start s", "+commit", "cpu s", "rss MiB", "produced", "output", "ratio   cpu ratio")
 	of := map[string][]result{}
 	var ratios, cpus []float64
 	for pair := range h.pairs {
@@ -99,8 +100,8 @@ func (h *harness) race(ctx context.Context, r *race) (bool, error) {
 				return false, err
 			}
 			of[side] = append(of[side], got)
-			fmt.Printf("%-4d %-9s %9.0f  %8.3f %9.3f %8.3f %7.2f %8.0f %9d", pair+1, side, got.perSecond, got.busy.Seconds(),
-				(got.starting + got.busy).Seconds(), got.committed.Seconds(), got.cpu.Seconds(), float64(got.resident)/(1<<20), got.seen.Produced)
+			fmt.Printf("%-4d %-9s %9.0f  %8.3f %9.3f %8.3f %7.2f %8.0f %9d %9d", pair+1, side, got.perSecond, got.busy.Seconds(),
+				(got.starting + got.busy).Seconds(), got.committed.Seconds(), got.cpu.Seconds(), float64(got.resident)/(1<<20), got.seen.Produced, got.seen.Output)
 			if side == "millrace" && len(of["peer"]) > 0 {
 				against := of["peer"][pair]
 				ratios = append(ratios, got.perSecond/against.perSecond)
@@ -155,6 +156,6 @@ func verdict(what string, got float64, relation string, threshold float64) bool 
 	if passed {
 		word = "PASS"
 	}
-	fmt.Printf("%s %s %.3f %s %.3f\n", word, what, got, relation, threshold)
+	fmt.Printf("%s %s: %v %s %v\n", word, what, math.Round(got*1000)/1000, relation, threshold)
 	return passed
 }

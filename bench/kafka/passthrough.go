@@ -5,13 +5,15 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/millrace/millrace/bench/input"
 )
 
 // passthrough copies a topic to another: against a loop that polls and produces.
 func passthrough(ctx context.Context, h *harness) (bool, error) {
 	in := h.id + "-input"
-	e := newEvents()
-	if err := h.load(ctx, in, h.records, e.value); err != nil {
+	e := input.NewEvents()
+	if err := h.load(ctx, in, h.records, e.Append); err != nil {
 		return false, err
 	}
 	defer h.clean(context.WithoutCancel(ctx), h.id)
@@ -23,12 +25,12 @@ func passthrough(ctx context.Context, h *harness) (bool, error) {
 			return h.consumed(ctx, c.group, c.in)
 		},
 		verify: func(ctx context.Context, c config) error {
-			var got digest
-			if err := h.read(ctx, c.out, func(r *kgo.Record) { got.add(r.Value) }); err != nil {
+			var got input.Digest
+			if err := h.read(ctx, c.out, func(r *kgo.Record) { got.Add(r.Value) }); err != nil {
 				return err
 			}
-			if got != e.digest {
-				return fmt.Errorf("%d records in, %d out, or not the same ones", e.digest.records, got.records)
+			if got != e.Digest() {
+				return fmt.Errorf("%d records in, %d out, or not the same ones", e.Digest().Records, got.Records)
 			}
 			return nil
 		},

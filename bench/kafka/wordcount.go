@@ -8,15 +8,18 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/millrace/millrace/bench/input"
 	"github.com/millrace/millrace/bench/peer"
 )
+
+const lineWords = 12
 
 // wordcount counts words through a repartition topic, with a changelog: against a program that combines before its
 // repartition and flushes every 100 ms.
 func wordcount(ctx context.Context, h *harness) (bool, error) {
 	in := h.id + "-input"
-	l := newLines()
-	if err := h.load(ctx, in, h.records, l.value); err != nil {
+	l := input.NewLines(lineWords, true)
+	if err := h.load(ctx, in, h.records, l.Append); err != nil {
 		return false, err
 	}
 	defer h.clean(context.WithoutCancel(ctx), h.id)
@@ -24,7 +27,7 @@ func wordcount(ctx context.Context, h *harness) (bool, error) {
 	if clients == 0 {
 		clients = 2
 	}
-	want := l.batch()
+	want := l.Counts()
 	r := &race{
 		unit:    "lines",
 		clients: map[string]int{"peer": clients, "millrace": clients},

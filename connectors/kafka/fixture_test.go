@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
 )
 
 // fixture is a broker with a client of the test's own.
@@ -29,6 +30,8 @@ func broker(t *testing.T, topics ...string) *fixture {
 
 func brokerWith(t *testing.T, options ...kfake.Opt) *fixture {
 	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	c, err := kfake.NewCluster(options...)
 	if err != nil {
 		t.Fatal(err)

@@ -94,6 +94,7 @@ func (w *worker) onOffsetsFetched(_ context.Context, _ *kgo.Client, r *kmsg.Offs
 
 // onOffsets decides where newly assigned partitions begin and tells the worker.
 func (w *worker) onOffsets(ctx context.Context, fetched map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-w.opened
 	var names []string
 	for topic := range fetched {
 		names = append(names, topic)

@@ -42,6 +42,7 @@ type worker struct {
 	slabs        slabPool
 	purgeRefused sync.Once
 
+	opened    chan struct{}   // closed when Open has set client and admin; the group's callbacks may come earlier
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
 	running   sync.WaitGroup
@@ -84,12 +85,15 @@ func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (conn
 	balancer.logger = config.Logger
 	options = append(options, kgo.Balancers(balancer))
 	options = append(options, w.produceOptions()...)
+	w.opened = make(chan struct{})
+	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	client, err := c.client(options...)
 	if err != nil {
+		w.cancel()
 		return nil, err
 	}
 	w.client, w.admin = client, kadm.NewClient(client)
-	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	close(w.opened)
 	w.running.Go(w.fetch)
 	return w, nil
 }

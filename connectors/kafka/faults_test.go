@@ -1,0 +1,268 @@
+//go:build synctests
+
+package kafka
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/millrace/millrace/framework"
+	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+var (
+	faultSeeds = flag.Int("faults.seeds", 200, "how many seeds to run")
+	faultSeed  = flag.Uint64("faults.seed", 0, "run this seed only")
+	faultLog   = flag.Bool("faults.log", false, "print the log of the application")
+)
+
+// Even seeds meet faults that no count may show; odd ones also lose members and kill instances, which may repeat.
+func TestWordCountSurvivesFaultsOfTheBrokers(t *testing.T) {
+	if *faultSeed > 0 {
+		runSeed(t, *faultSeed)
+		return
+	}
+	for half := range 2 {
+		t.Run(fmt.Sprint(half), func(t *testing.T) {
+			t.Parallel()
+			for seed := 1 + half; seed <= *faultSeeds; seed += 2 {
+				runSeed(t, uint64(seed))
+			}
+		})
+	}
+}
+
+// runSeed runs a seed in a bubble of its own.
+func runSeed(t *testing.T, seed uint64) {
+	t.Helper()
+	fail := func(format string, args ...any) {
+		t.Errorf("seed %d: %s (again: -tags synctests -run %s -faults.seed=%d)", seed, fmt.Sprintf(format, args...), strings.Split(t.Name(), "/")[0], seed)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			stacks := make([]byte, 1<<20)
+			fail("%v\n%s", p, stacks[:runtime.Stack(stacks, true)])
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := &storm{ctx: ctx, rng: rand.New(rand.NewPCG(seed, 1)), benign: seed%2 == 0, fail: fail}
+		var err error
+		s.cluster, err = kfake.NewCluster(kfake.NumBrokers(3), kfake.Ports(9092, 9093, 9094), kfake.ListenFn(s.net.Listen),
+			kfake.SeedTopics(1+s.rng.Int32N(4), "lines"), kfake.SeedTopics(1+s.rng.Int32N(3), "word-counts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.cluster.Close()
+		s.run(t)
+	})
+}
+
+// storm is an application of several instances on a cluster where things go wrong.
+type storm struct {
+	ctx     context.Context
+	rng     *rand.Rand
+	benign  bool // only what must not show
+	fail    func(format string, args ...any)
+	cluster *kfake.Cluster
+	net     kfake.VirtualNetwork
+	faults  []*kfake.FaultHandle
+	hits    int // of faults that are not handles
+	words   map[string]int64
+	apps    []*appRun
+}
+
+// appRun is a running instance.
+type appRun struct {
+	*wire
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+func (s *storm) run(t *testing.T) {
+	s.words = map[string]int64{}
+	writer := newWriter(t, s)
+	defer writer.Close()
+	writer.lines(20 + s.rng.IntN(100))
+	for range 1 + s.rng.IntN(2) {
+		s.start()
+	}
+	for range 6 + s.rng.IntN(6) {
+		time.Sleep(time.Duration(s.rng.Int64N(int64(2 * time.Second))))
+		writer.lines(s.rng.IntN(30))
+		s.happen()
+	}
+	for _, f := range s.faults {
+		s.hits += f.Hits()
+		f.Remove()
+	}
+	s.settle()
+	for len(s.apps) > 0 {
+		s.stop(0, false)
+	}
+	writer.compare(s.benign)
+	if s.hits == 0 {
+		s.fail("not one fault was hit: it proves nothing")
+	}
+}
+
+// happen makes one thing go wrong.
+func (s *storm) happen() {
+	var (
+		produce  = []*kerr.Error{kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend}
+		commit   = []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.CoordinatorNotAvailable, kerr.RequestTimedOut}
+		fetch    = []*kerr.Error{kerr.NotLeaderForPartition, kerr.ReplicaNotAvailable, kerr.UnknownLeaderEpoch}
+		list     = []*kerr.Error{kerr.LeaderNotAvailable, kerr.NotLeaderForPartition}
+		fetched  = []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.UnstableOffsetCommit}
+		beat     = []*kerr.Error{kerr.RebalanceInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator}
+		expelled = []*kerr.Error{kerr.UnknownMemberID, kerr.IllegalGeneration}
+	)
+	choices := []func(){
+		func() { s.fault(produce, false, kmsg.Produce) },
+		func() { s.fault(produce, false, kmsg.Produce) },
+		func() { s.fault(commit, false, kmsg.OffsetCommit) },
+		func() { s.fault(fetch, false, kmsg.Fetch) },
+		func() { s.fault(list, false, kmsg.ListOffsets) },
+		func() { s.fault(fetched, false, kmsg.OffsetFetch) },
+		func() { s.fault(beat, true, kmsg.Heartbeat, kmsg.SyncGroup) },
+		func() { s.hits++; s.cluster.RehashCoordinators() },
+		func() { s.hits++; s.cluster.ShufflePartitionLeaders() },
+		func() { s.cut() },
+		func() { s.start() },
+		func() { s.stop(s.rng.IntN(len(s.apps)), false) },
+	}
+	if !s.benign {
+		choices = append(choices,
+			func() { s.fault(expelled, true, kmsg.Heartbeat) },
+			func() { s.fault(expelled, false, kmsg.OffsetCommit) },
+			func() { s.hits++; s.stop(s.rng.IntN(len(s.apps)), true) },
+		)
+	}
+	for range 1 + s.rng.IntN(3) {
+		choices[s.rng.IntN(len(choices))]()
+		if len(s.apps) == 0 {
+			s.start()
+		}
+	}
+}
+
+func (s *storm) fault(errs []*kerr.Error, topLevel bool, keys ...kmsg.Key) {
+	s.faults = append(s.faults, s.cluster.Fault(kfake.Fault{
+		Keys: keys, Err: errs[s.rng.IntN(len(errs))], Count: 1 + s.rng.IntN(4), TopLevel: topLevel,
+	}))
+}
+
+// cut cuts the connections of an instance; the client dials again.
+func (s *storm) cut() {
+	s.hits += s.apps[s.rng.IntN(len(s.apps))].cut()
+}
+
+func (s *storm) start() {
+	if len(s.apps) == 3 {
+		return
+	}
+	a := &appRun{wire: &wire{net: &s.net}, ended: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(s.ctx)
+	a.cancel = cancel
+	workers := 1 + s.rng.IntN(2)
+	logger := slog.New(slog.DiscardHandler)
+	if *faultLog {
+		logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	go func() { // stop waits for it
+		a.ended <- framework.Run(ctx, framework.Config{
+			Name: "words", Workers: workers, BudgetBytes: 1 << 20, CommitInterval: 200 * time.Millisecond, PurgeInterval: 2 * time.Second, Logger: logger,
+			Connectors: []connector.Connector{New(Config{Brokers: s.cluster.ListenAddrs(), Options: a.options()})},
+		}, countWords)
+	}()
+	s.apps = append(s.apps, a)
+}
+
+func countWords(t *framework.Topology) {
+	t.From(Topic("lines", codec.None, codec.String)).
+		FlatMap(strings.Fields).
+		GroupBy(strings.ToLower).
+		Count("counts").
+		Stream().
+		To(Topic("word-counts", codec.String, codec.Int64))
+}
+
+// stop ends an instance, as a signal does or, killed, by taking its network away for good.
+func (s *storm) stop(i int, killed bool) {
+	a := s.apps[i]
+	s.apps = append(s.apps[:i:i], s.apps[i+1:]...)
+	if killed {
+		a.unplug()
+	}
+	a.cancel()
+	if err := <-a.ended; err != nil && !killed {
+		s.fail("an instance ended with %v", err)
+	}
+}
+
+// settle waits until everything is committed.
+func (s *storm) settle() {
+	if len(s.apps) == 0 {
+		s.start()
+	}
+	admin, err := New(Config{Brokers: s.cluster.ListenAddrs(), Options: (&wire{net: &s.net}).options()}).Admin(s.ctx)
+	if err != nil {
+		s.fail("%v", err)
+		return
+	}
+	defer admin.Close()
+	topics := []string{"lines", "words-counts-repartition"}
+	lag := int64(-1)
+	for range 600 {
+		time.Sleep(time.Second)
+		for _, a := range s.apps {
+			if len(a.ended) > 0 {
+				s.fail("an instance ended by itself: %v", <-a.ended)
+				a.ended <- nil
+				return
+			}
+		}
+		ends, err := admin.Ends(s.ctx, topics)
+		committed, err2 := admin.Committed(s.ctx, "words", topics)
+		if err := errors.Join(err, err2); err != nil {
+			continue
+		}
+		lag = 0
+		for i := range topics {
+			for p := range ends[i] {
+				lag += ends[i][p] - max(0, committed[i][p])
+			}
+		}
+		if lag == 0 && len(ends[1]) > 0 {
+			return
+		}
+	}
+	s.fail("%d records are not committed after 10 minutes", lag)
+}
+
+var errUnplugged = errors.New("there is no network any more")
+
+// wire is the network as an instance sees it.
+type wire struct {
+	net *kfake.VirtualNetwork
+
+	mu        sync.Mutex // guards the rest
+	conns     []connection
+	unplugged bool
+}
