@@ -60,6 +60,7 @@ func fold[K comparable, V, A any](in *node, kind, name string, emit EmitPolicy, 
 		store := op.Store(Store[K, A]{name: name, keys: in.keys, values: values})
 		entered, id := op.enter()
 		changed := emitChanges(op, store, emit, next)
+		kept := keptKey[K](op)
 		return func(m *Meta, k K, v V) error {
 			if m.NoKey {
 				op.drop(dropNullKey)
@@ -70,11 +71,16 @@ func fold[K comparable, V, A any](in *node, kind, name string, emit EmitPolicy, 
 				return nil
 			}
 			*entered = id
+			if kept != nil {
+				if err := kept(k); err != nil {
+					return op.fail(m, err)
+				}
+			}
 			e := store.Entry(k)
 			acc, present := e.Value()
 			acc = step(acc, present, v)
 			e.Set(acc, m.Time)
-			return changed(m, k, acc, e.Time())
+			return changed(m, e.Key(), acc, e.Time()) // its own key: k may be a part of the record
 		}
 	})
 	out.n.stateful, out.n.values = true, values

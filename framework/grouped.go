@@ -16,7 +16,7 @@ func (s Stream[K, V]) GroupBy[G comparable](key func(V) G) Grouped[G, V] {
 func (s Stream[K, V]) Grouped() Grouped[K, V] {
 	n := s.n.topology.add("group", "", s.n)
 	describe[K, V](n)
-	n.keys, n.values, n.rekeyed, n.unkeyed = s.n.keys, s.n.values, s.n.rekeyed, s.n.unkeyed
+	n.keys, n.values, n.rekeyed, n.unkeyed, n.unchecked = s.n.keys, s.n.values, s.n.rekeyed, s.n.unkeyed, s.n.unchecked
 	n.open = func(o *opening) any { return downstream[K, V](o, n) }
 	needKey(n, s.n, "grouped by the present key", "GroupBy(f)")
 	return Grouped[K, V]{n: n}

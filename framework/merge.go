@@ -10,7 +10,7 @@ func (s Stream[K, V]) Merge(others ...Stream[K, V]) Stream[K, V] {
 	describe[K, V](n)
 	n.keys, n.values, n.unkeyed = s.n.keys, s.n.values, s.n.unkeyed
 	for _, up := range in {
-		n.rekeyed = n.rekeyed || up.rekeyed
+		n.rekeyed, n.unchecked = n.rekeyed || up.rekeyed, n.unchecked || up.unchecked
 	}
 	n.open = func(o *opening) any { return downstream[K, V](o, n) }
 	return Stream[K, V]{n: n}

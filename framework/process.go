@@ -11,8 +11,9 @@ import (
 
 // Op is what an operator may ask of the framework when it is built for a task.
 type Op struct {
-	o *opening
-	n *node
+	o        *opening
+	n        *node
+	stateful bool // it opened a store
 }
 
 // OperatorError says which operator could not go on, and with which record.
@@ -33,6 +34,7 @@ func (op *Op) OnCommit(f func() error) {
 
 // Store opens the operator's store. The operator is stateful by it: its name must be given.
 func (op *Op) Store[K comparable, V any](h Store[K, V]) *KV[K, V] {
+	op.stateful = true
 	return openStore(op.o, op.n, h)
 }
 
@@ -60,10 +62,12 @@ func (s Store[K, V]) Codecs(k codec.Codec[K], v codec.Codec[V]) Store[K, V] {
 func (s Store[K, V]) Name() string { return s.name }
 
 // Process adds an operator of the user's own, see Operator. name may be "" if it keeps no state. An operator whose output
-// has another type of key re-keys the stream; with the same type it must keep the key of the record that it emits for.
+// has another type of key re-keys the stream. With the same type it must keep the key of the record that it emits for: an
+// operator behind it that keeps state by key refuses another one.
 func (s Stream[K, V]) Process[K2 comparable, V2 any](name string, op Operator[K, V, K2, V2]) Stream[K2, V2] {
 	out := apply(s, "process", name, func(o *Op, next Emit[K2, V2]) Emit[K, V] { return guard(o, next, op) })
 	rekeyIfTyped[K, K2](s.n, out.n)
+	out.n.unchecked = true
 	return out
 }
 
@@ -73,49 +77,51 @@ func (s Stream[K, V]) With[A any, K2 comparable, V2 any](name string, op func(ar
 		return guard(o, next, func(o *Op, next Emit[K2, V2]) Emit[K, V] { return op(arg, o, next) })
 	})
 	rekeyIfTyped[K, K2](s.n, out.n)
+	out.n.unchecked = true
 	return out
 }
 
-// guard holds a user's operator to what the graph relies on: the key stays, and a panic is reported with its name.
+// guard enters a user's operator, so that its panics and errors have its name, and sees to its keys.
 func guard[K comparable, V any, K2 comparable, V2 any](o *Op, next Emit[K2, V2], op Operator[K, V, K2, V2]) Emit[K, V] {
 	entered, id := o.enter()
-	same, keyed := any(func(a, b K) bool { return a == b }).(func(K2, K) bool)
-	if !keyed {
-		unkeyed := isNone[K2]()
-		var scratch Meta
-		in := op(o, func(m *Meta, k K2, v V2) error {
-			scratch = *m
-			scratch.NoKey = unkeyed
-			err := next(&scratch, k, v)
-			*entered = id
-			return err
-		})
-		return func(m *Meta, k K, v V) error {
-			*entered = id
-			if err := in(m, k, v); err != nil {
-				return o.fail(m, err)
-			}
-			return nil
-		}
+	if _, same := any((*K)(nil)).(*K2); !same {
+		next = rekeying(next)
 	}
-	var key K // of the record in process
-	busy := false
-	in := op(o, func(m *Meta, k K2, v V2) error {
-		if busy && !same(k, key) {
-			return errKeyChanged
-		}
-		err := next(m, k, v)
-		*entered = id
-		return err
-	})
+	in := op(o, next)
+	if o.stateful {
+		in = checking(o, in)
+	}
 	return func(m *Meta, k K, v V) error {
-		*entered, key, busy = id, k, true
-		err := in(m, k, v)
-		busy = false
-		if err != nil {
+		*entered = id
+		if err := in(m, k, v); err != nil {
 			return o.fail(m, err)
 		}
 		return nil
+	}
+}
+
+// rekeying tells with each record whether it has a key, where an operator gave it another type.
+func rekeying[K comparable, V any](next Emit[K, V]) Emit[K, V] {
+	unkeyed := isNone[K]()
+	var scratch Meta
+	return func(m *Meta, k K, v V) error {
+		scratch = *m
+		scratch.NoKey = unkeyed
+		return next(&scratch, k, v)
+	}
+}
+
+// checking holds what comes to an operator with state to the key that was read.
+func checking[K comparable, V any](o *Op, in Emit[K, V]) Emit[K, V] {
+	kept := keptKey[K](o)
+	if kept == nil {
+		return in
+	}
+	return func(m *Meta, k K, v V) error {
+		if err := kept(k); err != nil {
+			return err
+		}
+		return in(m, k, v)
 	}
 }
 

@@ -97,14 +97,35 @@ func TestProcessMayKeepSeveralStores(t *testing.T) {
 	equalContent(t, d, "most", map[string]int{"a": 9, "b": 1})
 }
 
-func TestProcessMustKeepTheKeyWhereItsTypeStays(t *testing.T) {
+func TestAnOperatorWithStateRefusesAKeyThatAUsersOperatorChanged(t *testing.T) {
 	rename := func(_ *framework.Op, next emit) emit {
 		return func(m *framework.Meta, k string, n int) error { return next(m, k+"!", n) }
 	}
-	d := frameworktest.New(t, func(t *framework.Topology) { t.From(numbers).Process("renaming", rename).To(results) })
-	const want = "operator process renaming, topic in, partition 0, offset 0: the key was changed: use KeyBy, so that records of one key come together again"
-	if err := d.TryPipeRaw("in", rawOf("a=1@0")); err == nil || err.Error() != want {
-		t.Errorf("got  %v\nwant %s", err, want)
+	keep := func(op *framework.Op, next emit) emit {
+		op.Store(framework.StoreOf[string, int]("kept"))
+		return next
+	}
+	for name, end := range map[string]func(framework.Stream[string, int]){
+		"count counts": func(s framework.Stream[string, int]) { s.Grouped().Count("counts") },
+		"table last":   func(s framework.Stream[string, int]) { s.Filter(func(int) bool { return true }).Table("last") },
+		"process keep": func(s framework.Stream[string, int]) { s.Process("keep", keep).To(results) },
+	} {
+		d := frameworktest.New(t, func(t *framework.Topology) { end(t.From(numbers).Process("renaming", rename)) })
+		want := "operator " + name + ", topic in, partition 0, offset 0: the key is not the one that was read: an operator of yours before this one changed it; use KeyBy, so that records of one key come together again"
+		if err := d.TryPipeRaw("in", rawOf("a=1@0")); err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestAUsersOperatorMayChangeTheKeyWhereNothingRestsOnIt(t *testing.T) {
+	rename := func(_ *framework.Op, next emit) emit {
+		return func(m *framework.Meta, k string, n int) error { return next(m, k+"!", n) }
+	}
+	d := frameworktest.New(t, func(t *framework.Topology) { t.From(numbers).Process("", rename).To(results) })
+	pipeText(d, "in", "a=1@0")
+	if got, want := readText(d, "out"), "a!=1@0"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -1,6 +1,9 @@
 package framework
 
 import (
+	"reflect"
+	"unsafe"
+
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/internal/engine"
 )
@@ -40,9 +43,24 @@ func readBack[K comparable, V any](sink *node, topic *topicUse, keys, values any
 	n.reads = topic
 	n.source = func(o *opening) handler {
 		k, v := o.codecs[K, V](n, keys, values)
+		if n.automatic {
+			k = borrowing(k)
+		}
 		return decoding(o, n, k, v, sourceOptions{}, true, downstream[K, V](o, n))
 	}
 	return n
+}
+
+// borrowing decodes string keys without a copy: they are parts of the fetched record. It is for keys that go straight to
+// an operator of ours, which keeps a copy where it keeps any.
+func borrowing[K comparable](c codec.Codec[K]) codec.Codec[K] {
+	if reflect.TypeFor[K]().Kind() != reflect.String || c.Name() != codec.String.Name() {
+		return c
+	}
+	return codec.New(c.Name(), c.Append, func(b []byte) (K, error) {
+		s := unsafe.String(unsafe.SliceData(b), len(b))
+		return *(*K)(unsafe.Pointer(&s)), nil // K's layout is a string's
+	})
 }
 
 // combined sends partial results through the internal topic of an aggregate (ENGINE C): each upstream task folds its

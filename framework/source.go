@@ -18,6 +18,7 @@ func decoding[K comparable, V any](o *opening, n *node, keys codec.Codec[K], val
 	op := &Op{o: o, n: n}
 	entered, id := op.enter()
 	unkeyed := isNone[K]()
+	read := keyCell[K](o, false)
 	bad := func(m *Meta, policy Policy, reason engine.Reason, err error) error {
 		if policy == Skip {
 			op.drop(reason)
@@ -47,6 +48,9 @@ func decoding[K comparable, V any](o *opening, n *node, keys codec.Codec[K], val
 		} else if !nulls {
 			op.drop(dropNullValue)
 			return nil
+		}
+		if read != nil {
+			*read = k
 		}
 		return next(m, k, v)
 	}

@@ -10,7 +10,7 @@ func (s Stream[K, V]) Split(when ...func(V) bool) []Stream[K, V] {
 	for i := range branches {
 		b := t.add("branch", "", n)
 		describe[K, V](b)
-		b.keys, b.values, b.rekeyed, b.unkeyed = s.n.keys, s.n.values, s.n.rekeyed, s.n.unkeyed
+		b.keys, b.values, b.rekeyed, b.unkeyed, b.unchecked = s.n.keys, s.n.values, s.n.rekeyed, s.n.unkeyed, s.n.unchecked
 		b.open = func(o *opening) any { return downstream[K, V](o, b) }
 		branches[i] = Stream[K, V]{n: b}
 	}

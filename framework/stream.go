@@ -56,7 +56,7 @@ func apply[K comparable, V any, K2 comparable, V2 any](s Stream[K, V], kind, nam
 	n := s.n.topology.add(kind, name, s.n)
 	describe[K2, V2](n)
 	n.unkeyed = isNone[K2]()
-	n.rekeyed, n.keys = s.n.rekeyed, s.n.keys
+	n.rekeyed, n.unchecked, n.keys = s.n.rekeyed, s.n.unchecked, s.n.keys
 	n.open = func(o *opening) any {
 		next := downstream[K2, V2](o, n)
 		return op(&Op{o: o, n: n}, next)
@@ -71,6 +71,7 @@ type opening struct {
 	env   env
 	emits []any // by node
 	node  *node // that is being opened, for messages
+	cells []any // *K: where sources note the key that they read
 }
 
 // emit returns the Emit that takes the node's input, opening the node where it is not open yet.

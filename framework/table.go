@@ -22,10 +22,16 @@ func table[K comparable, V any](s Stream[K, V], name string) Table[K, V] {
 	out := apply(Stream[K, V]{n: in}, "table", name, func(op *Op, next Emit[K, V]) Emit[K, V] {
 		store := op.Store(Store[K, V]{name: name, keys: in.keys, values: values})
 		changed := emitChanges(op, store, PerCommit, next)
+		kept := keptKey[K](op)
 		return func(m *Meta, k K, v V) error {
 			if m.NoKey {
 				op.drop(dropNullKey)
 				return nil
+			}
+			if kept != nil {
+				if err := kept(k); err != nil {
+					return op.fail(m, err)
+				}
 			}
 			e := store.Entry(k)
 			if m.Deleted {

@@ -40,6 +40,7 @@ type node struct {
 	valueType     string
 	rekeyed       bool // the key changed since the last repartition: records of one key may be in several partitions
 	unkeyed       bool // the output has no key
+	unchecked     bool // a user's operator may have changed the key since it was read
 	sink          bool // nothing is behind it, and that is meant
 	stateful      bool // keeps a store
 	automatic     bool // an operator added it for itself; it has that one's name

@@ -138,6 +138,9 @@ func (s *KV[K, V]) Entry(k K) Entry[K, V] {
 	return Entry[K, V]{s, s.insert(b)}
 }
 
+// Key returns the entry's key, in memory of the store's own.
+func (e Entry[K, V]) Key() K { return e.s.entries[e.at].key }
+
 // Value returns the entry's value.
 func (e Entry[K, V]) Value() (v V, ok bool) {
 	p := &e.s.entries[e.at]

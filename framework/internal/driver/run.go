@@ -84,13 +84,23 @@ type shared struct {
 func Run(ctx context.Context, c Config) error {
 	admin, err := c.Connector.Admin(ctx)
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	s, err := newShared(ctx, c, admin)
 	if err == nil {
 		err = s.run(ctx, c, admin)
+	} else {
+		err = unlessStopped(ctx, err)
 	}
 	return errors.Join(err, admin.Close())
+}
+
+// unlessStopped returns an error of the start, nil where the stop cut it short.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, error) {
@@ -141,7 +151,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 			for _, w := range s.workers {
 				err = errors.Join(err, w.client.Close(ctx))
 			}
-			return err
+			return unlessStopped(ctx, err)
 		}
 		s.workers = append(s.workers, newWorker(s, i, client))
 	}

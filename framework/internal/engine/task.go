@@ -103,6 +103,9 @@ func (t *Task) Arena() *Arena { return t.arena }
 // Emit adds a record to the outputs. Its bytes stay as they are until the round is acknowledged: they come from Arena.
 func (t *Task) Emit(o connector.Out) { t.outputs = append(t.outputs, o) }
 
+// Flushing says that the end of a round is being made, not a record being processed.
+func (t *Task) Flushing() bool { return t.flushing }
+
 // Drop counts a record that goes no further.
 func (t *Task) Drop(r Reason) { t.drops[r]++ }
 
