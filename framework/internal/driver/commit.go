@@ -51,11 +51,14 @@ func (w *worker) commit(ctx context.Context) {
 			continue
 		}
 		if at, ok := latest[p.of]; ok {
-			ours[at], positions[at] = p, p.Position
+			ours[at] = p
 			continue
 		}
 		latest[p.of] = len(ours)
-		ours, positions = append(ours, p), append(positions, p.Position)
+		ours = append(ours, p)
+	}
+	for _, p := range ours {
+		positions = append(positions, p.position())
 	}
 	w.settled = w.settled[:0]
 	w.committed = time.Now()
@@ -99,8 +102,8 @@ func (w *worker) answer() error {
 	var done []connector.Position
 	for _, p := range r.positions {
 		if w.parts[p.of.at] == p.of && !refused.Has(p.of.at) {
-			p.of.committed = p.Offset
-			done = append(done, p.Position)
+			p.of.committed = p.offset
+			done = append(done, connector.Position{Partition: p.of.at, Offset: p.offset})
 		}
 	}
 	w.shared.ending.committed(done)

@@ -24,8 +24,14 @@ type round struct {
 // partitionPosition is a position together with the ownership under which it was reached: a partition that was lost and
 // assigned again is another one.
 type partitionPosition struct {
-	of *partition
-	connector.Position
+	of     *partition
+	offset int64
+	time   int64 // partition time there
+}
+
+// position returns what is committed.
+func (p partitionPosition) position() connector.Position {
+	return connector.Position{Partition: p.of.at, Offset: p.offset, Metadata: p.of.task.Inputs()[p.of.input].Metadata(p.time)}
 }
 
 // acked is called by the connector for each record written.

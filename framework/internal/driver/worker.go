@@ -302,7 +302,7 @@ func (w *worker) flush() error {
 		}
 		for i, p := range t.inputs {
 			if in := t.Inputs()[i]; in.Position() != p.flushed {
-				r.positions = append(r.positions, partitionPosition{p, t.PositionOf(i)})
+				r.positions = append(r.positions, partitionPosition{p, in.Position(), in.Time()})
 				p.flushed = in.Position()
 			}
 		}

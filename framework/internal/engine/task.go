@@ -231,9 +231,12 @@ func (t *Task) PositionOf(input int) connector.Position {
 	return connector.Position{
 		Partition: connector.Partition{Topic: in.Topic, Partition: in.Partition},
 		Offset:    in.position,
-		Metadata:  Times{At: []int64{in.time}}.Encode(),
+		Metadata:  in.Metadata(in.time),
 	}
 }
+
+// Metadata returns what is committed with a position at which the input's operator time was that.
+func (in *Input) Metadata(time int64) string { return Times{At: []int64{time}}.Encode() }
 
 // Operator returns the name of the operator that was entered last.
 func (t *Task) Operator() string {
