@@ -38,8 +38,8 @@ type Config struct {
 	PurgeInterval time.Duration
 	// Replication is the number of replicas of internal topics; 0: the brokers' default.
 	Replication int
-	// Bounded ends the run when all that the sources held at its start is processed. It needs all partitions in this
-	// process: a second instance would wait.
+	// Bounded ends the run when all that the sources held at its start is processed, by this process or by others of the
+	// same name.
 	Bounded bool
 	// Logger gets what happens, values of records never; nil: slog.Default().
 	Logger *slog.Logger

@@ -36,7 +36,7 @@ func TestWhatIsNotAllowedIsNamed(t *testing.T) {
 	lines := newText(10).lines(100)
 	c.lines(from, 2, lines)
 	as := func(password string) framework.Config {
-		return framework.Config{Bounded: true, Connectors: []connector.Connector{kafka.New(kafka.Config{
+		return framework.Config{Bounded: true, Workers: 1, Connectors: []connector.Connector{kafka.New(kafka.Config{
 			Brokers: []string{b.address}, Options: []kgo.Opt{login("app", password)},
 		})}}
 	}

@@ -1,7 +1,13 @@
 // Command wordcount counts the words of lines: lines come from a topic, counts go to a topic.
 //
-// Without flags it counts a sample text on an embedded broker, with nothing installed. With -input it counts a text and
-// ends; with -brokers and without -input it serves until SIGINT or SIGTERM. See -help.
+// Without flags it counts a sample text on an embedded broker, with nothing installed. With -input it adds a text to the
+// topic of lines, counts to the topic's end, prints the most frequent words and ends. With -brokers and without -input it
+// serves until SIGINT or SIGTERM, then prints the words of its own partitions. See -help.
+//
+// Counts are those of all that the topics hold: a second run with the same -name, on the same brokers or -data, adds to
+// the first. The input is added in one transaction: where it cannot be read to its end (a line that is not UTF-8, a full
+// disk, Ctrl-C), none of it is counted, and the same command can be given again. It must be read within 15 minutes.
+// Where the run fails later, the input is in the topic, and -input /dev/null goes on without adding anything.
 package main
 
 import (

@@ -55,8 +55,7 @@ func runSeed(t *testing.T, seed uint64) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			stacks := make([]byte, 1<<20)
-			fail("%v\n%s", p, stacks[:runtime.Stack(stacks, true)])
+			fail("%v\n%s", p, stacks())
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
@@ -187,8 +186,9 @@ func (s *storm) start() {
 	}
 	go func() { // stop waits for it
 		a.ended <- framework.Run(ctx, framework.Config{
-			Name: "words", Workers: workers, BudgetBytes: 1 << 20, CommitInterval: 200 * time.Millisecond, PurgeInterval: 2 * time.Second, Logger: logger,
-			Connectors: []connector.Connector{New(Config{Brokers: s.cluster.ListenAddrs(), Options: a.options()})},
+			Name: "words", Workers: workers, BudgetBytes: 1 << 20, CommitInterval: 200 * time.Millisecond, Logger: logger,
+			PurgeInterval: time.Hour, // of a log that is purged whole, kfake says that its former leaders lost it
+			Connectors:    []connector.Connector{New(Config{Brokers: s.cluster.ListenAddrs(), Options: a.options()})},
 		}, countWords)
 	}()
 	s.apps = append(s.apps, a)
@@ -212,8 +212,17 @@ func (s *storm) stop(i int, killed bool) {
 	}
 	a.cancel()
 	if err := <-a.ended; err != nil && !killed {
-		s.fail("an instance ended with %v", err)
+		s.fail("an instance ended with %v\n%s", err, stacks())
 	}
+}
+
+// stacks returns where all goroutines are, with -faults.log.
+func stacks() []byte {
+	if !*faultLog {
+		return nil
+	}
+	b := make([]byte, 4<<20)
+	return b[:runtime.Stack(b, true)]
 }
 
 // settle waits until everything is committed.
@@ -253,10 +262,8 @@ func (s *storm) settle() {
 			return
 		}
 	}
-	s.fail("%d records are not committed after 10 minutes", lag)
+	s.fail("%d records are not committed after 10 minutes\n%s", lag, stacks())
 }
-
-var errUnplugged = errors.New("there is no network any more")
 
 // wire is the network as an instance sees it.
 type wire struct {

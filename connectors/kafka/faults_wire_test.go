@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	unplugged := w.unplugged
 	w.mu.Unlock()
 	if unplugged {
-		return nil, errUnplugged
+		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED} // what the client backs off after
 	}
 	c, err := w.net.DialContext(ctx, network, address)
 	if err != nil {

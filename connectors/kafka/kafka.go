@@ -92,8 +92,8 @@ func (c *cluster) Admin(ctx context.Context) (connector.Admin, error) {
 		if errors.Is(err, kerr.SaslAuthenticationFailed) {
 			return nil, fmt.Errorf("log in at %s: %w", strings.Join(c.config.Brokers, ","), explain(err))
 		}
-		return nil, fmt.Errorf("no broker answers at %s within %s: %w; check the addresses, and that the brokers run",
-			strings.Join(c.config.Brokers, ","), timeout, err)
+		return nil, fmt.Errorf("no broker answers at %s: %w; check the addresses, and that the brokers run",
+			strings.Join(c.config.Brokers, ","), err)
 	}
 	return newAdmin(cl), nil
 }

@@ -45,6 +45,7 @@ type worker struct {
 	opened    chan struct{}   // closed when Open has set client and admin; the group's callbacks may come earlier
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
+	kill      context.CancelFunc // ends all that the client does, whatever it waits for
 	running   sync.WaitGroup
 	closeOnce sync.Once
 }
@@ -87,9 +88,12 @@ func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (conn
 	options = append(options, w.produceOptions()...)
 	w.opened = make(chan struct{})
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	client, err := c.client(options...)
+	kill, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	w.kill = cancel
+	client, err := c.client(append(options, kgo.WithContext(kill))...)
 	if err != nil {
 		w.cancel()
+		w.kill()
 		return nil, err
 	}
 	w.client, w.admin = client, kadm.NewClient(client)
@@ -106,7 +110,7 @@ func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
 		kgo.KeepControlRecords(), // positions must reach the last stable offset
 		kgo.FetchMaxBytes(total),
 		kgo.FetchMaxPartitionBytes(min(total, 1<<20)),
-		kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.FetchMaxWait(100 * time.Millisecond), // a partition that is resumed waits for the fetch under way
 		kgo.BrokerMaxReadBytes(max(100<<20, 2*total)),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is an error, never a silent jump
 		// A proxy that stands for a broker which is away takes connections and closes them. The client holds that for a
@@ -265,12 +269,19 @@ func (w *worker) byName(partitions []connector.Partition) map[string][]int32 {
 	return m
 }
 
+// leaveTime is how long Close tries to leave the group. In the middle of a rebalance the client does not leave before its
+// end; then the group finds out by the session time-out.
+const leaveTime = 5 * time.Second
+
 // Close leaves the group and closes the client.
 func (w *worker) Close(ctx context.Context) (err error) {
 	w.closeOnce.Do(func() {
 		w.cancel()
 		w.running.Wait()
-		if err = w.client.LeaveGroupContext(ctx); err != nil {
+		leave, cancel := context.WithTimeout(ctx, leaveTime)
+		defer cancel()
+		if err = w.client.LeaveGroupContext(leave); err != nil {
+			w.kill() // else Close waits for the group, for as long as a rebalance may take
 			err = fmt.Errorf("leave group %s: %w", w.config.Group, err)
 			if errors.Is(err, context.DeadlineExceeded) || errors.Is(temporary(err), connector.ErrTemporary) {
 				w.log.Warn("the group was not told that this member leaves", "error", err)
@@ -278,6 +289,9 @@ func (w *worker) Close(ctx context.Context) (err error) {
 			}
 		}
 		w.client.Close()
+		// Close leaves once more, in a goroutine that it does not wait for, and polls, which would hold that one for ever.
+		w.client.AllowRebalance()
+		w.kill()
 	})
 	return err
 }

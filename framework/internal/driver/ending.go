@@ -78,8 +78,27 @@ func (e *ending) wait(ctx context.Context, admin connector.Admin) error {
 		select {
 		case <-e.changed:
 		case <-time.After(time.Second): // brokers that did not answer are asked again
+			e.ask(ctx, admin)
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// ask learns what the group has committed: another instance may have some of the partitions.
+func (e *ending) ask(ctx context.Context, admin connector.Admin) {
+	for _, sub := range e.plan.Subs {
+		for _, topic := range sub.Sources {
+			committed, err := admin.Committed(ctx, e.plan.App, []string{e.plan.Topics[topic].Name})
+			if err != nil {
+				continue // the next try is a second away
+			}
+			e.mu.Lock()
+			for number, at := range committed[0] {
+				p := connector.Partition{Topic: topic, Partition: int32(number)}
+				e.positions[p] = max(e.positions[p], at)
+			}
+			e.mu.Unlock()
 		}
 	}
 }

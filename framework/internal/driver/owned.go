@@ -14,21 +14,26 @@ type Owned struct {
 	mu         sync.Mutex
 	plan       *Plan
 	layout     *layout
-	partitions map[connector.Partition]bool
+	partitions map[connector.Partition]int // the worker that has it
 }
 
 func (o *Owned) begin(p *Plan, l *layout) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.plan, o.layout, o.partitions = p, l, map[connector.Partition]bool{}
+	o.plan, o.layout, o.partitions = p, l, map[connector.Partition]int{}
 }
 
-func (o *Owned) set(p connector.Partition, has bool) {
+func (o *Owned) take(p connector.Partition, worker int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if has {
-		o.partitions[p] = true
-	} else {
+	o.partitions[p] = worker
+}
+
+// leave is late sometimes: another worker of the process may have the partition by then.
+func (o *Owned) leave(p connector.Partition, worker int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.partitions[p] == worker {
 		delete(o.partitions, p)
 	}
 }

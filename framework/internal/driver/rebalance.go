@@ -95,7 +95,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		p := &partition{at: a.Partition, task: t, input: i, end: a.End, told: true, committed: a.Offset, flushed: a.Offset}
 		t.inputs = append(t.inputs, p)
 		w.parts[a.Partition] = p
-		w.shared.owned.set(a.Partition, true)
+		w.shared.owned.take(a.Partition, w.index)
 	}
 	t.Begin(w.open.arena)
 	w.tasks = append(w.tasks, t)
@@ -172,7 +172,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 				w.client.Recycle(run.Records)
 			}
 			delete(w.parts, p.at)
-			w.shared.owned.set(p.at, false)
+			w.shared.owned.leave(p.at, w.index)
 		}
 		for at := range p.task.restoring {
 			delete(w.stores, at)

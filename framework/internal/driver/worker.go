@@ -100,7 +100,7 @@ func (w *worker) loop(ctx context.Context) error {
 			}
 			return err
 		}
-		if err := w.settle(ctx); err != nil {
+		if err := w.settle(); err != nil {
 			return err
 		}
 		w.press()
@@ -315,7 +315,7 @@ func (w *worker) flush() error {
 }
 
 // settle flushes and commits when it is time to.
-func (w *worker) settle(ctx context.Context) error {
+func (w *worker) settle() error {
 	now := time.Now()
 	if w.flushDue(now) {
 		if err := w.flush(); err != nil {
@@ -327,7 +327,7 @@ func (w *worker) settle(ctx context.Context) error {
 		return err
 	}
 	if w.commitDue(now) {
-		w.commit(ctx)
+		w.commit(w.closing) // a stop lets it end
 	}
 	if now.Sub(w.purged) > w.shared.purgeEvery {
 		w.purge()
