@@ -37,7 +37,7 @@ func startChild(c config, env ...string) (*child, error) {
 	k.cmd = exec.Command(self,
 		"-side", c.side, "-what", c.what, "-brokers", strings.Join(c.brokers, ","),
 		"-group", c.group, "-in", c.in, "-out", c.out, "-clients", strconv.Itoa(c.clients),
-		"-records", strconv.Itoa(c.records))
+		"-records", strconv.Itoa(c.records), "-profile", c.profile)
 	k.cmd.Env = append(os.Environ(), env...)
 	k.cmd.Stderr = os.Stderr
 	// Its own process group: an interrupt at the terminal is this program's to pass on.

@@ -29,6 +29,7 @@ type config struct {
 	clients int
 	only    string
 	strict  bool
+	profile string
 	timeout time.Duration
 
 	side           string // set in a child
@@ -48,6 +49,7 @@ func parse() config {
 	flag.IntVar(&c.clients, "clients", 0, "clients (workers) of each side; 0: 2, for the peer of passthrough the better of 1 and 2")
 	flag.StringVar(&c.only, "only", "", "run one `side` only: peer or millrace")
 	flag.BoolVar(&c.strict, "strict", false, "exit with 1 where a threshold is missed")
+	flag.StringVar(&c.profile, "profile", "", "`folder` for a processor profile of each side's last run")
 	flag.DurationVar(&c.timeout, "timeout", 3*time.Minute, "for one run")
 	flag.StringVar(&c.side, "side", "", "internal: run as this `side`")
 	flag.StringVar(&c.group, "group", "", "internal: group of the side")

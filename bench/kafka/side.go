@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime/pprof"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +52,17 @@ func runSide(ctx context.Context, c config) error {
 	work := sides[c.side][c.what]
 	if work == nil {
 		return fmt.Errorf("side %q has no workload %q", c.side, c.what)
+	}
+	if c.profile != "" {
+		file, err := os.Create(filepath.Join(c.profile, c.what+"-"+c.side+".pprof"))
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	p := &probe{in: c.in, out: c.out}
 	j := &job{config: c, options: []kgo.Opt{kgo.WithHooks(p)}}

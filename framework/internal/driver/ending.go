@@ -16,6 +16,7 @@ import (
 type ending struct {
 	plan    *Plan
 	layout  *layout
+	owned   *Owned
 	changed chan struct{} // capacity 1: a position moved
 
 	mu        sync.Mutex // guards what follows; never held over a call to the connector
@@ -24,12 +25,12 @@ type ending struct {
 	done      []bool            // by sub-topology
 }
 
-func newEnding(p *Plan, l *layout) (*ending, error) {
+func newEnding(p *Plan, l *layout, owned *Owned) (*ending, error) {
 	if at := p.cycle(); at >= 0 {
 		return nil, fmt.Errorf("a bounded run cannot end: sub-topology %d feeds itself through a topic", at)
 	}
 	return &ending{
-		plan: p, layout: l, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
+		plan: p, layout: l, owned: owned, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
 		ends: map[int32][]int64{}, done: make([]bool, len(p.Subs)),
 	}, nil
 }
@@ -85,7 +86,7 @@ func (e *ending) wait(ctx context.Context, admin connector.Admin) error {
 	}
 }
 
-// ask learns what the group has committed: another instance may have some of the partitions.
+// ask learns what the group has committed of partitions that other instances have.
 func (e *ending) ask(ctx context.Context, admin connector.Admin) {
 	for _, sub := range e.plan.Subs {
 		for _, topic := range sub.Sources {
@@ -96,7 +97,9 @@ func (e *ending) ask(ctx context.Context, admin connector.Admin) {
 			e.mu.Lock()
 			for number, at := range committed[0] {
 				p := connector.Partition{Topic: topic, Partition: int32(number)}
-				e.positions[p] = max(e.positions[p], at)
+				if !e.owned.has(p) { // of its own it hears from its workers, when they are answered
+					e.positions[p] = max(e.positions[p], at)
+				}
 			}
 			e.mu.Unlock()
 		}

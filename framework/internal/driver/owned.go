@@ -38,6 +38,13 @@ func (o *Owned) leave(p connector.Partition, worker int) {
 	}
 }
 
+func (o *Owned) has(p connector.Partition) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, has := o.partitions[p]
+	return has
+}
+
 // Of returns the partitions of a source topic that this process has, in order, and how many the topic has; 0 if it is no
 // source topic or the run has not begun.
 func (o *Owned) Of(topic string) (owned []int32, of int) {

@@ -116,16 +116,16 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 	if s.layout, err = prepare(ctx, admin, c.Plan, c.Replication); err != nil {
 		return nil, err
 	}
-	if c.Bounded {
-		if s.ending, err = newEnding(c.Plan, s.layout); err != nil {
-			return nil, err
-		}
-	}
 	s.flow = newFlow(c.Plan)
 	if s.owned == nil {
 		s.owned = &Owned{}
 	}
 	s.owned.begin(c.Plan, s.layout)
+	if c.Bounded {
+		if s.ending, err = newEnding(c.Plan, s.layout, s.owned); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
