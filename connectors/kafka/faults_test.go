@@ -58,6 +58,9 @@ func runSeed(t *testing.T, seed uint64) {
 			fail("%v\n%s", p, stacks())
 		}
 	}()
+	// In a bubble a loop that never waits stops the clock: out here time goes on.
+	watchdog := time.AfterFunc(time.Minute, func() { panic(fmt.Sprintf("seed %d makes no progress", seed)) })
+	defer watchdog.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

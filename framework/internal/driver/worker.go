@@ -23,12 +23,14 @@ type worker struct {
 	tasks  []*task                       // downstream first: their work makes room (ENGINE B7)
 	stores map[connector.Partition]*task // changelog partitions being restored
 
-	pool   engine.Pool
-	open   *round
-	closed []*round  // flushed, not all acknowledged, oldest first
-	dirty  bool      // something was processed since the last flush
-	queued int64     // bytes in the queues of all partitions
-	fed    time.Time // when records were asked for last
+	pool      engine.Pool
+	open      *round
+	closed    []*round      // flushed, not all acknowledged, oldest first
+	processed int64         // records since the last flush
+	busyFor   time.Duration // how old the running round gets while there is lag
+	dirty     bool          // something was processed since the last flush
+	queued    int64         // bytes in the queues of all partitions
+	fed       time.Time     // when records were asked for last
 
 	flushed    time.Time           // when the running round began
 	settled    []partitionPosition // of the last round that is acknowledged, not committed yet
@@ -50,7 +52,7 @@ func newWorker(s *shared, index int, client connector.Worker) *worker {
 		shared: s, index: index, client: client, log: s.log.With("worker", index),
 		parts: map[connector.Partition]*partition{}, stores: map[connector.Partition]*task{},
 		commits: make(chan commitResult, 1), wakeup: make(chan struct{}, 1),
-		flushed: now, committed: now, purged: now,
+		flushed: now, committed: now, purged: now, busyFor: s.flushBusy,
 	}
 	w.begin()
 	return w
@@ -218,6 +220,7 @@ func (w *worker) process(p *partition, n int) error {
 	run := &p.queue[0]
 	done, err := p.task.Step(p.input, run.Records[p.next:p.next+n])
 	w.dirty = true
+	w.processed += int64(done)
 	if p.next += done; p.next == len(run.Records) {
 		w.client.Recycle(run.Records)
 		p.bytes -= run.Bytes
@@ -310,8 +313,31 @@ func (w *worker) flush() error {
 	w.closed = append(w.closed, r)
 	w.begin()
 	r.release()
-	w.dirty, w.flushed = false, time.Now()
+	now := time.Now()
+	w.busyFor = w.shared.busyFor(w.processed, now.Sub(w.flushed), w.lag())
+	w.dirty, w.flushed, w.processed = false, now, 0
 	return nil
+}
+
+// lag returns the records that are still to be read of the worker's partitions.
+func (w *worker) lag() (lag int64) {
+	for _, p := range w.parts {
+		lag += p.lag()
+	}
+	return lag
+}
+
+// busyFor returns how old the next round gets while there is lag, from what the last one did. With more than two seconds of
+// lag results are late whatever a round does, and longer rounds catch up faster: they fold more records before the
+// repartition and log each key less often.
+func (s *shared) busyFor(processed int64, took time.Duration, lag int64) time.Duration {
+	if processed == 0 || took <= 0 {
+		return s.flushBusy
+	}
+	if behind := float64(lag) / float64(processed) * took.Seconds(); behind > 2 {
+		return s.flushBehind
+	}
+	return s.flushBusy
 }
 
 // settle flushes and commits when it is time to.
@@ -344,7 +370,7 @@ func (w *worker) flushDue(now time.Time) bool {
 func (w *worker) flushAfter() time.Duration {
 	for _, p := range w.parts {
 		if !p.empty() || p.lag() > 0 && p.pauses&^PauseMemory == 0 {
-			return w.shared.flushBusy
+			return w.busyFor
 		}
 	}
 	return w.shared.flushIdle
@@ -385,7 +411,6 @@ func (w *worker) patience() time.Duration {
 // count publishes the worker's counts.
 func (w *worker) count() {
 	c := w.shared.counters
-	lag := int64(0)
 	for _, t := range w.tasks {
 		records, drops := t.Counts()
 		c.In.Add(records - t.records)
@@ -396,11 +421,8 @@ func (w *worker) count() {
 			}
 		}
 		t.drops = drops
-		for _, p := range t.inputs {
-			lag += p.lag()
-		}
 	}
-	(*c.lag.Load())[w.index].Store(lag)
+	(*c.lag.Load())[w.index].Store(w.lag())
 	c.Held.Store(w.shared.budget.used())
 }
 
