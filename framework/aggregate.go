@@ -28,6 +28,10 @@ func (g Grouped[K, V]) Reduce(name string, f func(V, V) V) Table[K, V] {
 }
 
 func aggregate[K comparable, V, A any](g Grouped[K, V], kind, name string, a Aggregator[V, A]) Table[K, A] {
+	if a.add == nil {
+		g.n.topology.fault(fmt.Errorf("%s %s: its aggregator is empty: make one with Fold, FoldNew, Sum or SumOf", kind, name))
+		a = FoldNew(func() (none A) { return none }, func(acc A, _ V) A { return acc })
+	}
 	if a.shared != nil {
 		g.n.topology.fault(fmt.Errorf("%s %s: %w", kind, name, a.shared))
 	}

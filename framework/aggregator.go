@@ -84,6 +84,11 @@ type Number interface {
 // Add returns a + b.
 func Add[N Number](a, b N) N { return a + b }
 
+// SumOf adds up an integer of each value. It wraps around on overflow, as Go's integers do.
+func SumOf[V any, N Number](of func(V) N) Aggregator[V, N] {
+	return Fold(N(0), func(sum N, v V) N { return sum + of(v) }).Merge(Add[N])
+}
+
 // Sum adds up integers. It wraps around on overflow, as Go's integers do.
 func Sum[N Number]() Aggregator[N, N] {
 	return Fold(N(0), Add[N]).Merge(Add[N])

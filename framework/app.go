@@ -40,6 +40,9 @@ func (t *Topology) Build(c Config) (*App, error) {
 // connector returns the connector of the topics' kind.
 func (t *Topology) connector(c Config) (connector.Connector, error) {
 	factory := t.factory()
+	if factory.Kind == "" {
+		return nil, nil // Plan says what is wrong
+	}
 	for _, via := range c.Connectors {
 		if via.Kind() == factory.Kind {
 			return via, nil

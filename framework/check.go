@@ -51,7 +51,27 @@ func (b *build) check() {
 			sinks[n.writes.name] = n
 		}
 	}
+	b.checkTopics()
 	b.checkConnector()
+}
+
+// checkTopics: each topic of the user's has a name, codecs and a sensible number of partitions.
+func (b *build) checkTopics() {
+	for _, n := range b.topology.nodes {
+		for _, u := range []*topicUse{n.reads, n.writes} {
+			switch {
+			case u == nil || u.internal:
+			case u.factory.Kind == "":
+				b.fault("%s: its topic is empty: make topics with a connector's package, for example kafka.Topic", n)
+			case driver.CheckTopic(u.name) != nil:
+				b.fault("%s: topic name %q: %w", n, u.name, driver.CheckTopic(u.name))
+			case u.uncoded:
+				b.fault("%s: topic %s has no codec: name one for keys and one for values", n, u.name)
+			case u.spec.Partitions < 0:
+				b.fault("%s: topic %s is to have %d partitions: at least 1, or none where it exists", n, u.name, u.spec.Partitions)
+			}
+		}
+	}
 }
 
 // checkConnector: all topics of a graph are of one connector.
@@ -59,7 +79,7 @@ func (b *build) checkConnector() {
 	kinds := map[string][]string{}
 	for _, n := range b.topology.nodes {
 		for _, u := range []*topicUse{n.reads, n.writes} {
-			if u != nil && !u.internal {
+			if u != nil && !u.internal && u.factory.Kind != "" {
 				kinds[u.factory.Kind] = append(kinds[u.factory.Kind], u.name)
 			}
 		}

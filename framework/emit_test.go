@@ -1,6 +1,8 @@
 package framework_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 
 	"github.com/millrace/millrace/framework"
@@ -50,6 +52,28 @@ func TestEveryUpdateKeepsHeadersOfTheRecordThatCausedTheResult(t *testing.T) {
 		if got := len(d.ReadRaw("out")[0].Headers); got != want {
 			t.Errorf("%v: %d headers, want %d", policy, got, want)
 		}
+	}
+}
+
+func TestKeysOfResultsMayBeKept(t *testing.T) {
+	for policy, name := range map[framework.EmitPolicy]string{framework.EveryUpdate: "every update", framework.PerCommit: "per commit"} {
+		t.Run(name, func(t *testing.T) {
+			var keys []string
+			keep := func(_ context.Context, r framework.Record[string, int]) error {
+				keys = append(keys, r.Key)
+				return nil
+			}
+			d := frameworktest.New(t, func(t *framework.Topology) {
+				g := t.From(numbers).GroupBy(parity).Emit(policy)
+				g.Reduce("sums", add).Stream().ForEachRecord(keep)
+				g.Aggregate("totals", framework.Sum[int]()).Stream().ForEachRecord(keep)
+				t.From(numbers).KeyBy(parity).Table("last").Stream().ForEachRecord(keep)
+			})
+			pipeText(d, "in", "a=1@0 a=3@0")
+			if want := []string{"odd", "odd", "odd", "odd", "odd", "odd"}; !slices.Equal(keys, want) {
+				t.Errorf("kept %q, want %q", keys, want)
+			}
+		})
 	}
 }
 

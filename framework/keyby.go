@@ -1,7 +1,8 @@
 package framework
 
-// KeyBy gives each record the key that f makes of its value. Before the next operator that keeps state by key the
-// records go through a repartition topic, so that those of one key come together. f is not called for tombstones, which
+// KeyBy gives each record the key that f makes of its value. Before the next Count, Reduce, Aggregate or
+// Table the records go through a repartition topic, so that those of one key come together; before a Process with state put
+// Repartition. f is not called for tombstones, which
 // have no value: they are counted as dropped.
 func (s Stream[K, V]) KeyBy[G comparable](key func(V) G) Stream[G, V] {
 	return keyBy(s, key)

@@ -37,8 +37,21 @@ func TestMergeOfAStreamWhoseKeyChangedIsRepartitionedBeforeAnAggregate(t *testin
 		s := t.From(numbers)
 		s.Merge(s.KeyBy(parity)).Grouped().Count("counts")
 	})
-	pipeText(d, "in", "a=1@0 b=2@0 a=3@0")
-	equalContent(t, d, "counts", map[string]int64{"a": 2, "b": 1, "odd": 2, "even": 1})
+	pipeText(d, "in", "a=1@0 b=2@0 a=3@0 b=5@0 c=7@0 d=9@0 e=11@0") // odd values in several partitions
+	equalContent(t, d, "counts", map[string]int64{"a": 2, "b": 2, "c": 1, "d": 1, "e": 1, "odd": 6, "even": 1})
+}
+
+func TestMergeKeepsInMindThatAUsersOperatorMayHaveChangedTheKey(t *testing.T) {
+	rename := func(_ *framework.Op, next emit) emit {
+		return func(m *framework.Meta, k string, n int) error { return next(m, k+"!", n) }
+	}
+	d := frameworktest.New(t, func(t *framework.Topology) {
+		s := t.From(numbers)
+		s.Filter(even).Merge(s.Process("renaming", rename)).Grouped().Count("counts")
+	})
+	if err := d.TryPipeRaw("in", rawOf("a=1@0")); err == nil {
+		t.Error("the changed key was not noticed")
+	}
 }
 
 func ExampleStream_Merge() {

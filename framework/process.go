@@ -46,7 +46,9 @@ type Store[K comparable, V any] struct {
 	values any
 }
 
-// KV is a key-value store of one task.
+// KV is a key-value store of one task, in memory and logged to its changelog: Get(k) (v, ok), Put(k, v), Delete(k), All() and
+// Range(from, to) in the order of the keys' bytes, Len(). A value that was put in belongs to the store: to change it, put
+// another one.
 type KV[K comparable, V any] = state.KV[K, V]
 
 // StoreOf names a store, for an operator to open and for tests to look into.

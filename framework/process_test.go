@@ -187,12 +187,15 @@ func TestOnCommitRunsAtTheEndOfEachRoundUpstreamFirst(t *testing.T) {
 		}
 	}
 	d := frameworktest.New(t, func(t *framework.Topology) {
-		t.From(numbers).Process("", keepBack("first")).Process("", keepBack("second")).To(results)
+		s := t.From(numbers).Process("", keepBack("first")).Process("", keepBack("second"))
+		s.To(results)
+		s.Grouped().Count("counts") // whose keys are not those of the record that was read last
 	})
 	d.Batch(func() { pipeText(d, "in", "a=1@10 b=2@20") })
 	if got, want := readText(d, "out"), "a=1@10 b=2@20"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	equalContent(t, d, "counts", map[string]int64{"a": 1, "b": 1})
 	if want := []string{"first2", "second2"}; !slices.Equal(calls, want) {
 		t.Errorf("called %v, want %v", calls, want)
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // Repartition sends the stream through an internal topic <application>-<name>-repartition, so that the records of one
-// key come together. Operators that keep state by key do it by themselves after a change of key; by hand it lets
-// several of them share one topic.
+// key come together. After a change of key Count, Reduce, Aggregate and Table do it by themselves; a Process with
+// state needs it, and by hand it lets several operators share one topic.
 func (s Stream[K, V]) Repartition(name string) Stream[K, V] { return repartition(s, name) }
 
 // repartitioned returns the node to read from: n itself, or what repartition makes where its key changed.
@@ -63,7 +63,7 @@ func borrowing[K comparable](c codec.Codec[K]) codec.Codec[K] {
 	})
 }
 
-// combined sends partial results through the internal topic of an aggregate (ENGINE C): each upstream task folds its
+// combined sends partial results through the internal topic of an aggregate: each upstream task folds its
 // records and sends one partial a key and round. With EveryUpdate a partial is one record's.
 func combined[K comparable, V, A any](g Grouped[K, V], name string, accumulators any, a Aggregator[V, A]) *node {
 	topic := &topicUse{name: name, internal: true, types: typesOf[K, A]()}

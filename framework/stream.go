@@ -17,7 +17,9 @@ type Stream[K comparable, V any] struct {
 	n *node
 }
 
-// Meta is what travels with a record beside its key and value; see the fields. It belongs to the operator that hands it
+// Meta is what travels with a record beside its key and value: Time (event time, ms since the epoch), Headers, where it was
+// read (Topic, Partition, Offset), NoKey (it has no key, whatever the key says) and Deleted (a tombstone, whatever the value
+// says); Birth, HoldBack and Win belong to watermarks and windows. It belongs to the operator that hands it
 // on and is reused: copy what is to be kept.
 type Meta = engine.Meta
 

@@ -22,7 +22,7 @@ func to[K comparable, V any](s Stream[K, V], topic Topic[K, V]) {
 	n := s.n.topology.add("sink", topic.name, s.n)
 	describe[K, V](n)
 	n.sink = true
-	n.writes = &topicUse{name: topic.name, spec: topic.spec, factory: topic.factory, types: typesOf[K, V]()}
+	n.writes = &topicUse{name: topic.name, spec: topic.spec, factory: topic.factory, types: typesOf[K, V](), uncoded: topic.keys == nil || topic.values == nil}
 	n.open = func(o *opening) any { return writing(o, n, o.build.topic(n.writes), topic.keys, topic.values) }
 }
 

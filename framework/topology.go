@@ -56,6 +56,7 @@ type topicUse struct {
 	source   sourceOptions
 	factory  connector.Factory
 	types    string // of key and value
+	uncoded  bool   // a codec is missing
 }
 
 // storeUse is a store that a node keeps.
@@ -120,7 +121,7 @@ func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *nod
 	describe[K, V](n)
 	n.keys, n.values = from.keys, from.values
 	n.unkeyed = isNone[K]()
-	n.reads = &topicUse{name: from.name, spec: from.spec, source: from.source, factory: from.factory, types: types}
+	n.reads = &topicUse{name: from.name, spec: from.spec, source: from.source, factory: from.factory, types: types, uncoded: from.keys == nil || from.values == nil}
 	n.source = func(o *opening) handler {
 		return decoding(o, n, from.keys, from.values, from.source, nulls, downstream[K, V](o, n))
 	}

@@ -1,6 +1,7 @@
 // Package integration tests what only a real broker can show: Kafka runs in a container.
 //
-// Where no container engine answers the tests skip, and say so. The environment changes that and how long they take:
+// Where no container engine answers, or it has no image of Kafka and gets none, the tests skip, and say so.
+// The environment changes that and how long they take:
 //
 //	INTEGRATION=required  fail instead of skipping, and test the image built from the Dockerfile, too
 //	INTEGRATION=off       skip without looking for an engine
@@ -54,17 +55,21 @@ func cleanUp() error {
 // needEngine skips or fails the test where no container engine answers.
 func needEngine(t *testing.T) {
 	t.Helper()
-	mode := os.Getenv("INTEGRATION")
-	if mode == "off" {
+	if os.Getenv("INTEGRATION") == "off" {
 		t.Skip("INTEGRATION=off")
 	}
-	switch err := engine(); {
-	case err == nil:
-	case mode == "required":
-		t.Fatalf("INTEGRATION=required, and no container engine answers: %v", err)
-	default:
-		t.Skipf("no container engine answers: %v", err)
+	if err := engine(); err != nil {
+		unavailable(t, "no container engine answers", err)
 	}
+}
+
+// unavailable skips the test, or fails it where it is required.
+func unavailable(t *testing.T, what string, err error) {
+	t.Helper()
+	if os.Getenv("INTEGRATION") == "required" {
+		t.Fatalf("INTEGRATION=required, and %s: %v", what, err)
+	}
+	t.Skipf("%s: %v", what, err)
 }
 
 // engine says why no container engine can be used.

@@ -15,7 +15,7 @@ import (
 const balancerName = "millrace-tasks"
 
 // balancer assigns tasks to the members of a group, cooperatively: task (i, p) is partition p of all topics of
-// groups[i] that have one, and goes to one member as a whole (ENGINE G1, G2).
+// groups[i] that have one, and goes to one member as a whole.
 // It remembers what its own client released last, so that each client needs one of its own.
 type balancer struct {
 	groups  [][]string

@@ -12,7 +12,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +87,7 @@ type storm struct {
 	hits    int // of faults that are not handles
 	words   map[string]int64
 	apps    []*appRun
+	dead    []*wire // of instances that were killed
 }
 
 // appRun is a running instance.
@@ -117,6 +117,9 @@ func (s *storm) run(t *testing.T) {
 	s.settle()
 	for len(s.apps) > 0 {
 		s.stop(0, false)
+	}
+	for _, w := range s.dead {
+		w.cut()
 	}
 	writer.compare(s.benign)
 	if s.hits == 0 {
@@ -212,6 +215,7 @@ func (s *storm) stop(i int, killed bool) {
 	s.apps = append(s.apps[:i:i], s.apps[i+1:]...)
 	if killed {
 		a.unplug()
+		s.dead = append(s.dead, a.wire)
 	}
 	a.cancel()
 	if err := <-a.ended; err != nil && !killed {
@@ -266,13 +270,4 @@ func (s *storm) settle() {
 		}
 	}
 	s.fail("%d records are not committed after 10 minutes\n%s", lag, stacks())
-}
-
-// wire is the network as an instance sees it.
-type wire struct {
-	net *kfake.VirtualNetwork
-
-	mu        sync.Mutex // guards the rest
-	conns     []connection
-	unplugged bool
 }

@@ -7,29 +7,87 @@ import (
 	"encoding/binary"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-type connection = net.Conn
+// wire is the network as an instance sees it.
+type wire struct {
+	net *kfake.VirtualNetwork
+
+	mu        sync.Mutex // guards the rest
+	conns     []*connection
+	unplugged bool
+}
+
+// connection is one on which every request takes some time: without it a client that asks again at once, as after
+// NOT_LEADER, would stop the clock of the bubble, and with it all that waits for the next look at metadata.
+type connection struct {
+	net.Conn
+	wire *wire
+}
+
+func (c *connection) Write(b []byte) (int, error) {
+	time.Sleep(100 * time.Microsecond)
+	if c.wire.dead() {
+		return 0, errUnplugged
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *connection) Read(b []byte) (int, error) {
+	if c.wire.dead() {
+		return 0, errUnplugged
+	}
+	n, err := c.Conn.Read(b)
+	if c.wire.dead() {
+		return 0, errUnplugged
+	}
+	return n, err
+}
+
+func (c *connection) SetReadDeadline(t time.Time) error {
+	if c.wire.dead() {
+		return nil // it has passed
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// Close of an instance that is killed is not heard: kfake never forgets a member whose connection ends while it waits
+// for the others to join.
+func (c *connection) Close() error {
+	if c.wire.dead() {
+		return nil
+	}
+	return c.Conn.Close()
+}
+
+// errUnplugged is of a kind after which the client waits before it dials again.
+var errUnplugged = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
 func (w *wire) options() []kgo.Opt { return []kgo.Opt{kgo.Dialer(w.dial)} }
 
-func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (w *wire) dead() bool {
 	w.mu.Lock()
-	unplugged := w.unplugged
-	w.mu.Unlock()
-	if unplugged {
-		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED} // what the client backs off after
+	defer w.mu.Unlock()
+	return w.unplugged
+}
+
+func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if w.dead() {
+		return nil, errUnplugged
 	}
-	c, err := w.net.DialContext(ctx, network, address)
+	conn, err := w.net.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	c := &connection{conn, w}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns = append(w.conns, c)
@@ -39,20 +97,23 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 // cut closes all connections and returns how many there were.
 func (w *wire) cut() int {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := len(w.conns)
-	for _, c := range w.conns {
-		c.Close()
-	}
+	conns := w.conns
 	w.conns = nil
-	return n
+	w.mu.Unlock()
+	for _, c := range conns {
+		c.Conn.Close()
+	}
+	return len(conns)
 }
 
+// unplug takes the network away for good.
 func (w *wire) unplug() {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.unplugged = true
-	w.mu.Unlock()
-	w.cut()
+	for _, c := range w.conns {
+		c.Conn.SetReadDeadline(time.Now())
+	}
 }
 
 // writer writes lines, and reads what became of them.

@@ -24,7 +24,8 @@ type Config struct {
 	// Options are passed to each client as they are, after the connector's own: authentication, TLS, tuning.
 	// Options that say what is consumed, or in which group, are the framework's.
 	Options []kgo.Opt
-	// DialTimeout is how long the start waits for a broker to answer; 0: 10 s.
+	// DialTimeout bounds how long the start tries to reach a broker; 0: 10 s. Where every address refuses the connection
+	// the start gives up at once.
 	DialTimeout time.Duration
 }
 
@@ -104,7 +105,7 @@ func (c *cluster) client(options ...kgo.Opt) (*kgo.Client, error) {
 		kgo.SeedBrokers(c.config.Brokers...),
 		kgo.MaxDecompressBatchBytes(64 << 20),
 		kgo.MetadataMinAge(250 * time.Millisecond), // topics were created a moment ago
-		// A member hears of a rebalance by its heartbeat (ENGINE G5). It is set for clients without group, too: there as well
+		// A member hears of a rebalance by its heartbeat. It is set for clients without group, too: there as well
 		// it must be below a session time-out that the user sets.
 		kgo.HeartbeatInterval(300 * time.Millisecond),
 	}, options...)

@@ -10,7 +10,7 @@ package codec
 // Codec encodes and decodes values of type T. It holds no state that changes: any goroutine may use it at any time.
 //
 // Equal values must give equal bytes, in every process and in every run: a partition is chosen by the bytes of the key,
-// and a replay must write what the first run wrote (SEMANTICS 39).
+// and a replay must write what the first run wrote.
 type Codec[T any] interface {
 	// Append appends the bytes of v to dst and returns the longer slice; on an error it returns dst as it was given.
 	Append(dst []byte, v T) ([]byte, error)
@@ -25,7 +25,7 @@ type Codec[T any] interface {
 // [Codec]: enc appends to its argument, dec copies what it keeps, equal values give equal bytes, and both may be called
 // from several goroutines at once. The name stands in messages and descriptions.
 //
-// Where the codec is used for keys, different keys must give different bytes (ENGINE C8).
+// Where the codec is used for keys, different keys must give different bytes.
 func New[T any](name string, enc func([]byte, T) ([]byte, error), dec func([]byte) (T, error)) Codec[T] {
 	if enc == nil || dec == nil {
 		panic("codec.New " + name + ": enc and dec must not be nil")

@@ -6,8 +6,8 @@ import (
 )
 
 // The codecs of floating-point numbers: the bits of IEEE 754, big endian, as Kafka's own serializers write them. Append
-// normalises: −0 is written as 0, and every NaN as the same one, so that what compares and prints alike is alike in bytes
-// (ENGINE C8). Decode takes all bits as they are.
+// normalises: −0 is written as 0, and every NaN as the same one, so that what compares and prints alike is alike in bytes.
+// Decode takes all bits as they are.
 var (
 	// Float32 is 4 bytes, as Kafka's FloatSerializer.
 	Float32 Codec[float32] = float32Codec{}

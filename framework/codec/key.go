@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Key returns an error where K, encoded by c, cannot be a key: two keys must be equal if and only if their bytes are
-// (ENGINE C8), or a partition and a map would disagree on what belongs together.
+// Key returns an error where K, encoded by c, cannot be a key: two keys must be equal if and only if their bytes are,
+// or a partition and a map would disagree on what belongs together.
 //
 // It refuses floating-point and complex numbers, pointers, interfaces, channels and time.Time, anywhere in K, whatever
 // the codec. Where c is [JSON] it also refuses what JSON leaves out: unexported fields and those tagged "-". The error

@@ -6,7 +6,7 @@ import (
 )
 
 // dropMinusZero rewrites each number -0 in the JSON text b[from:] to 0 and returns the text, shorter by that: 0 and −0
-// are equal, and equal values must be equal bytes (ENGINE C8).
+// are equal, and equal values must be equal bytes.
 func dropMinusZero(b []byte, from int) []byte {
 	text := b[from:]
 	if !bytes.Contains(text, minusZero) {

@@ -5,7 +5,7 @@ var (
 	// String is the bytes of the string as they are, whether valid UTF-8 or not; Kafka's StringSerializer writes UTF-8.
 	String Codec[string] = text{}
 	// Bytes is the bytes as they are; Decode copies them. Nil and empty are the same bytes and decode to an empty slice,
-	// never to nil: whether there is a value at all is not told by the value (SEMANTICS 25).
+	// never to nil: whether there is a value at all is not told by the value.
 	Bytes Codec[[]byte] = raw{}
 )
 

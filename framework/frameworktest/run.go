@@ -117,7 +117,7 @@ func (d *Driver) process(t *task) (n int, err error) {
 	}
 }
 
-// next returns the input whose next record below its end has the smallest timestamp (SEMANTICS 12), -1 if there is none.
+// next returns the input whose next record below its end has the smallest timestamp, -1 if there is none.
 func (d *Driver) next(t *task, ends []int64) int {
 	best, earliest := -1, int64(0)
 	for i, in := range t.Inputs() {

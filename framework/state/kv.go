@@ -13,7 +13,7 @@ import (
 	"github.com/millrace/millrace/framework/codec"
 )
 
-// KV is a key-value store of one task. Keys are equal iff their encoded bytes are (ENGINE C8). What is put in may be
+// KV is a key-value store of one task. Keys are equal iff their encoded bytes are. What is put in may be
 // kept: keys are copied, strings too. It is used only from the operator that opened it, on its goroutine.
 type KV[K comparable, V any] struct {
 	name   string

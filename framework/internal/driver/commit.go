@@ -84,12 +84,20 @@ func (w *worker) answer() error {
 	default:
 		return nil
 	}
-	w.committing, w.retrying = false, false
+	w.committing, w.retrying, w.refused = false, false, false
 	var refused *connector.CommitError
 	switch {
 	case r.err == nil:
 	case errors.As(r.err, &refused):
-		w.log.Warn("offsets were refused: the partitions are being taken away", "error", r.err)
+		w.log.Warn("offsets were refused: the group is being rebalanced", "error", r.err)
+		var again []partitionPosition
+		for _, p := range r.positions {
+			if refused.Has(p.of.at) {
+				again = append(again, p) // drop takes it out where the partition goes
+			}
+		}
+		w.settled = append(again, w.settled...)
+		w.retrying, w.refused = true, true
 	case errors.Is(r.err, connector.ErrTemporary) || errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded):
 		w.log.Warn("offsets could not be committed, trying again", "error", r.err)
 		w.settled = append(r.positions, w.settled...)
@@ -110,7 +118,7 @@ func (w *worker) answer() error {
 	return nil
 }
 
-// purge deletes what was consumed from repartition topics (ENGINE W7).
+// purge deletes what was consumed from repartition topics.
 func (w *worker) purge() {
 	var positions []connector.Position
 	for _, p := range w.parts {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	behindBytes = 256 << 20 // a repartition topic with more unread bytes holds its upstream (ENGINE B7)
+	behindBytes = 256 << 20 // a repartition topic with more unread bytes holds its upstream
 	behindTime  = 10 * time.Second
 	// behindLooks is how many looks in a row must find that much time: offsets are committed once a second, so that the
 	// rate between two looks says little.

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The model of back pressure (ENGINE section 6): a worker with one or two tasks of two inputs each and a small budget,
+// The model of back pressure: a worker with one or two tasks of two inputs each and a small budget,
 // explored exhaustively. A step is one turn of the worker's loop: a poll that brings any of the fetches that
 // the client may bring, any number of choices, then the pauses. The worker, its tasks, queues, choices and pauses
 // are the driver's own (take, choose, awaited, process, press, tell, Budget); the model adds the client, that

@@ -8,7 +8,7 @@ import (
 	"github.com/millrace/millrace/framework/connector"
 )
 
-// maxUpstream is the number of upstream tasks whose times fit into the metadata of a commit (ENGINE W5).
+// maxUpstream is the number of upstream tasks whose times fit into the metadata of a commit.
 const maxUpstream = 512
 
 // layout is what the brokers add to a plan.

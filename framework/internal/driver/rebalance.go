@@ -238,6 +238,9 @@ func (w *worker) commitAll(ctx context.Context) error {
 		case <-ctx.Done():
 			return late()
 		}
+		if w.refused {
+			return nil
+		}
 		if !w.retrying {
 			continue
 		}

@@ -58,6 +58,11 @@ func (m *member) store(positions []connector.Position, as map[simPlace]*holding)
 		if s.group.leaving[task] && s.plant == plantNoCommit {
 			continue
 		}
+		if s.chance(s.faults.notNow) {
+			s.hits["not now"]++
+			refused.Refused = append(refused.Refused, p.Partition)
+			continue
+		}
 		s.trace("%s commits %s@%d", m, at, p.Offset)
 		s.checkPosition(at, p)
 		s.committed[at] = p
@@ -75,7 +80,7 @@ func (m *member) store(positions []connector.Position, as map[simPlace]*holding)
 	return nil
 }
 
-// checkPosition: positions go forward, and operator time goes with them (ENGINE T6).
+// checkPosition: positions go forward, and operator time goes with them.
 func (s *sim) checkPosition(at simPlace, p connector.Position) {
 	// After a loss a commit that was on its way may count for the next ownership: it repeats some records, no more.
 	if p.Offset < s.committed[at].Offset && s.hits["lost"] == 0 || p.Offset > s.log(at).end() {

@@ -37,6 +37,7 @@ type sim struct {
 // simFaults are chances of what may go wrong, each from 0 to 1.
 type simFaults struct {
 	commitRefused float64       // the answer is a temporary error; in half of the cases the offsets are stored
+	notNow        float64       // a partition's offset is refused, though it stays the member's: a rebalance is under way
 	adminFails    float64       // a temporary error
 	ack           time.Duration // the longest delay of a write, once more of its acknowledgement
 	fetch         time.Duration // the longest delay of a fetch

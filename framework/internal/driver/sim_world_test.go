@@ -49,6 +49,9 @@ func newWorld(t *testing.T, s *sim) *world {
 		ack: pick(0, 5*time.Millisecond, 50*time.Millisecond, time.Second, 3*time.Second), fetch: pick(0, 10*time.Millisecond, 200*time.Millisecond),
 		hole: 0.05, commitRefused: 0.2, adminFails: 0.1,
 	}
+	if !w.graceful {
+		s.faults.notNow = 0.1
+	}
 	w.plan = wordsPlan(t, pick(0, 0, time.Millisecond, 20*time.Millisecond))
 	w.config = driver.Config{
 		Plan: w.plan, Workers: 1 + rng.IntN(3), BudgetBytes: 4 << 10 << rng.IntN(6), CommitEvery: pick(50*time.Millisecond, time.Second),

@@ -38,7 +38,7 @@ type partition struct {
 }
 
 const (
-	sliceTime = 50 * time.Millisecond // processing between two polls (ENGINE B9)
+	sliceTime = 50 * time.Millisecond // processing between two polls
 	chunkTime = 5 * time.Millisecond
 	maxChunk  = 512
 )
@@ -51,13 +51,13 @@ func (p *partition) position() int64 { return p.task.Inputs()[p.input].Position(
 func (p *partition) lag() int64 { return max(0, p.end-p.position()) }
 
 // awaited says that the task's choice of the next record waits for this input: it is empty, records are on their way,
-// and nothing but memory keeps them (ENGINE B2).
+// and nothing but memory keeps them.
 func (p *partition) awaited() bool {
 	return p.empty() && p.lag() > 0 && p.pauses&^PauseMemory == 0
 }
 
 // choose returns the input to process next and how many of its records: those of the queue's first run that are not
-// later than the head of any other queue (SEMANTICS 12). nil: nothing to do, or an input is awaited.
+// later than the head of any other queue. nil: nothing to do, or an input is awaited.
 func (t *task) choose() (*partition, int) {
 	var best *partition
 	var bestTime, bound int64

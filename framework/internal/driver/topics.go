@@ -11,7 +11,7 @@ import (
 // neverExpire keeps records until they are purged or compacted away.
 var never = map[string]string{
 	"retention.ms":                   "-1",
-	"message.timestamp.after.max.ms": strconv.FormatInt(1<<63-1, 10), // records carry event time, which may lie ahead (ENGINE S1)
+	"message.timestamp.after.max.ms": strconv.FormatInt(1<<63-1, 10), // records carry event time, which may lie ahead
 	"message.timestamp.type":         "CreateTime",
 }
 
@@ -21,7 +21,7 @@ func RepartitionSpec(name string) connector.TopicSpec {
 }
 
 // ChangelogSpec is the policy of a changelog: compacted only, never deleted by time, since event time of old data would
-// delete what is still state (ENGINE S1).
+// delete what is still state.
 func ChangelogSpec(name string) connector.TopicSpec {
 	return connector.TopicSpec{Name: name, Configs: with(never, "cleanup.policy", "compact")}
 }
@@ -40,6 +40,16 @@ var nameRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
 func CheckName(name string) error {
 	if !nameRule.MatchString(name) {
 		return errors.New("a name of an application, store or repartition is part of topic names: 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'")
+	}
+	return nil
+}
+
+var topicRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// CheckTopic says whether a topic can have the name.
+func CheckTopic(name string) error {
+	if !topicRule.MatchString(name) || name == "." || name == ".." {
+		return errors.New("1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'")
 	}
 	return nil
 }

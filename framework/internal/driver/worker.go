@@ -20,7 +20,7 @@ type worker struct {
 	log    *slog.Logger
 
 	parts  map[connector.Partition]*partition
-	tasks  []*task                       // downstream first: their work makes room (ENGINE B7)
+	tasks  []*task                       // downstream first: their work makes room
 	stores map[connector.Partition]*task // changelog partitions being restored
 
 	pool      engine.Pool
@@ -37,6 +37,7 @@ type worker struct {
 	commits    chan commitResult   // answers of the one commit in flight
 	committing bool
 	retrying   bool // the last commit failed: the next one waits for its time
+	refused    bool // the last commit was refused in part: letting go does not wait for a better answer
 	committed  time.Time
 	purged     time.Time
 	assigned   bool // it heard of an assignment
@@ -366,7 +367,7 @@ func (w *worker) flushDue(now time.Time) bool {
 	return w.dirty && now.Sub(w.flushed) >= w.flushAfter()
 }
 
-// flushAfter is how old a round gets (ENGINE C7). While there is lag more is to come, even if the queues are empty now.
+// flushAfter is how old a round gets. While there is lag more is to come, even if the queues are empty now.
 func (w *worker) flushAfter() time.Duration {
 	for _, p := range w.parts {
 		if !p.empty() || p.lag() > 0 && p.pauses&^PauseMemory == 0 {

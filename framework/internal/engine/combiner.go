@@ -6,11 +6,11 @@ import (
 	"github.com/millrace/millrace/framework/connector"
 )
 
-// bypassAfter is the number of records after which a combiner that does not pay is bypassed (ENGINE C6).
+// bypassAfter is the number of records after which a combiner that does not pay is bypassed.
 const bypassAfter = 64 << 10
 
 // Combiner folds what an upstream task makes between two flushes to one partial result a key, before it goes through a
-// repartition topic. It is empty at each commit, so it needs no changelog (ENGINE C1).
+// repartition topic. It is empty at each commit, so it needs no changelog.
 type Combiner[V, A any] struct {
 	first  func() A
 	add    func(A, V) A
@@ -31,7 +31,7 @@ type Combiner[V, A any] struct {
 type partial[A any] struct {
 	key   []byte
 	acc   A
-	time  int64 // highest event time in it (ENGINE C3)
+	time  int64 // highest event time in it
 	count int64 // records in it; 0: empty
 }
 

@@ -17,7 +17,7 @@ import (
 //	n times   uvarint, 0: unknown, else time - min + 1
 //	idle      bitmap, (n+7)/8 bytes, lowest bit first
 //
-// 512 upstream tasks two days apart take about 2,800 of the 4,096 bytes that a broker allows (ENGINE W5).
+// 512 upstream tasks two days apart take about 2,800 of the 4,096 bytes that a broker allows.
 type Times struct {
 	At   []int64 // NoTime: unknown
 	Idle []bool  // nil: none is idle

@@ -55,7 +55,7 @@ func TestMetadataOfAnotherProgramIsAnError(t *testing.T) {
 	}
 }
 
-// A broker takes 4,096 bytes of metadata (ENGINE W5).
+// A broker takes 4,096 bytes of metadata.
 func TestFiveHundredTasksTwoDaysApartFitIntoACommit(t *testing.T) {
 	const day = 24 * 60 * 60 * 1000
 	times := Times{}
