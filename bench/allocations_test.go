@@ -15,7 +15,7 @@ import (
 const (
 	inTopic, outTopic = "in", "out"
 	memoryPartitions  = 4
-	fewRecords = 50_000
+	fewRecords        = 100_000
 )
 
 func topic[V any](name string, values codec.Codec[V]) framework.Topic[framework.None, V] {

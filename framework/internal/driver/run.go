@@ -68,9 +68,9 @@ type shared struct {
 	appetite int64   // bytes in its queues with which a worker asks for no more
 	flow     *flow
 
-	flushIdle, flushBusy, flushBehind time.Duration
-	commitEvery, purgeEvery           time.Duration
-	shutdown, rebalance               time.Duration
+	flushIdle, flushBusy, flushBehind, flushSlow time.Duration
+	commitEvery, purgeEvery                      time.Duration
+	shutdown, rebalance                          time.Duration
 
 	mu        sync.Mutex // guards what follows and is held over callbacks, so that they come one at a time
 	workers   []*worker
@@ -106,7 +106,7 @@ func unlessStopped(ctx context.Context, err error) error {
 func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, error) {
 	s := &shared{
 		plan: c.Plan, log: c.Logger, counters: c.Counters, owned: c.Owned, budget: newBudget(c.BudgetBytes),
-		flushIdle: 5 * time.Millisecond, flushBusy: 100 * time.Millisecond, flushBehind: 500 * time.Millisecond,
+		flushIdle: 5 * time.Millisecond, flushBusy: 100 * time.Millisecond, flushBehind: 500 * time.Millisecond, flushSlow: time.Second,
 		commitEvery: or(c.CommitEvery, time.Second), purgeEvery: or(c.PurgeEvery, 30*time.Second),
 		shutdown: or(c.Shutdown, 20*time.Second), rebalance: time.Minute,
 		onState: c.OnState, onRestore: c.OnRestore,

@@ -51,6 +51,8 @@ func newWorld(t *testing.T, s *sim) *world {
 	}
 	if !w.graceful {
 		s.faults.notNow = 0.1
+	} else if s.faults.ack > time.Second {
+		s.faults.commitRefused = 0 // a stop has 20 s, too little for several such commits
 	}
 	w.plan = wordsPlan(t, pick(0, 0, time.Millisecond, 20*time.Millisecond))
 	w.config = driver.Config{
@@ -198,8 +200,12 @@ func (w *world) lose() {
 
 // calm ends all faults and waits for everything to be committed.
 func (w *world) calm() {
+	w.locked(func() { // the last commits of what stands still are refused, too
+		w.sim.faults, w.sim.refuse, w.sim.ahead = simFaults{notNow: w.sim.faults.notNow}, "", 0
+	})
+	time.Sleep(5 * time.Second)
 	w.locked(func() {
-		w.sim.faults, w.sim.refuse, w.sim.ahead = simFaults{}, "", 0
+		w.sim.faults = simFaults{}
 		for _, l := range w.sim.topics[simMore] { // a transaction that was aborted is the last thing in the log
 			l.records = append(l.records, simRecord{hidden: true}, simRecord{control: true})
 		}

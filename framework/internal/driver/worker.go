@@ -344,6 +344,7 @@ func (s *shared) busyFor(processed int64, took time.Duration, lag int64) time.Du
 // settle flushes and commits when it is time to.
 func (w *worker) settle() error {
 	now := time.Now()
+	w.acknowledge()
 	if w.flushDue(now) {
 		if err := w.flush(); err != nil {
 			return err
@@ -368,7 +369,11 @@ func (w *worker) flushDue(now time.Time) bool {
 }
 
 // flushAfter is how old a round gets. While there is lag more is to come, even if the queues are empty now.
+// While an earlier round is not acknowledged the brokers are what everything waits for: this one goes on folding.
 func (w *worker) flushAfter() time.Duration {
+	if len(w.closed) > 0 {
+		return w.shared.flushSlow
+	}
 	for _, p := range w.parts {
 		if !p.empty() || p.lag() > 0 && p.pauses&^PauseMemory == 0 {
 			return w.busyFor
