@@ -265,6 +265,7 @@ func TestARefusedPurgeIsSaidOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	m.until("the warning", func() bool { return log.count("cannot be deleted") > 0 })
 	if err := m.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
