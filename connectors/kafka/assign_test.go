@@ -367,10 +367,6 @@ func everyAssignment(a *assignment, f func([][]task)) {
 
 // score says how far a target is from the rules, without the flow.
 func score(a *assignment, target [][]task) (c cost) {
-	type part struct {
-		process string
-		group   int
-	}
 	var tasks, capacity int
 	inProcess, capacities := map[string]int{}, map[string]int{}
 	for j, m := range a.members {

@@ -87,7 +87,7 @@ type storm struct {
 	hits    int // of faults that are not handles
 	words   map[string]int64
 	apps    []*appRun
-	dead    []*wire // of instances that were killed
+	wires   []*wire
 }
 
 // appRun is a running instance.
@@ -99,6 +99,11 @@ type appRun struct {
 
 func (s *storm) run(t *testing.T) {
 	s.words = map[string]int64{}
+	defer func() {
+		for _, w := range s.wires {
+			w.cut()
+		}
+	}()
 	writer := newWriter(t, s)
 	defer writer.Close()
 	writer.lines(20 + s.rng.IntN(100))
@@ -117,9 +122,6 @@ func (s *storm) run(t *testing.T) {
 	s.settle()
 	for len(s.apps) > 0 {
 		s.stop(0, false)
-	}
-	for _, w := range s.dead {
-		w.cut()
 	}
 	writer.compare(s.benign)
 	if s.hits == 0 {
@@ -151,15 +153,17 @@ func (s *storm) happen() {
 		func() { s.start() },
 		func() { s.stop(s.rng.IntN(len(s.apps)), false) },
 	}
-	if g := s.cluster.GroupInfo("words"); g != nil && g.State == "Stable" { // kfake loses count of who is cut while it joins
-		choices = append(choices, s.cut)
-	}
 	if !s.benign {
 		choices = append(choices,
 			func() { s.fault(expelled, true, kmsg.Heartbeat) },
 			func() { s.fault(expelled, false, kmsg.OffsetCommit) },
-			func() { s.hits++; s.stop(s.rng.IntN(len(s.apps)), true) },
 		)
+	}
+	if g := s.cluster.GroupInfo("words"); g != nil && g.State == "Stable" { // kfake loses count of who goes while it joins
+		choices = append(choices, s.cut)
+		if !s.benign {
+			choices = append(choices, s.kill)
+		}
 	}
 	for range 1 + s.rng.IntN(3) {
 		choices[s.rng.IntN(len(choices))]()
@@ -180,11 +184,24 @@ func (s *storm) cut() {
 	s.hits += s.apps[s.rng.IntN(len(s.apps))].cut()
 }
 
+// wire returns the network of one more client.
+func (s *storm) wire() *wire {
+	w := &wire{net: &s.net}
+	s.wires = append(s.wires, w)
+	return w
+}
+
+// kill lets an instance vanish.
+func (s *storm) kill() {
+	s.hits++
+	s.stop(s.rng.IntN(len(s.apps)), true)
+}
+
 func (s *storm) start() {
 	if len(s.apps) == 3 {
 		return
 	}
-	a := &appRun{wire: &wire{net: &s.net}, ended: make(chan error, 1)}
+	a := &appRun{wire: s.wire(), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(s.ctx)
 	a.cancel = cancel
 	workers := 1 + s.rng.IntN(2)
@@ -217,11 +234,10 @@ func (s *storm) stop(i int, killed bool) {
 	s.apps = append(s.apps[:i:i], s.apps[i+1:]...)
 	if killed {
 		a.unplug()
-		s.dead = append(s.dead, a.wire)
 	}
 	a.cancel()
 	err := <-a.ended
-	if killed || !s.benign && errors.Is(err, context.DeadlineExceeded) {
+	if late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled); killed || !s.benign && late {
 		return // while a dead member holds up the group the client commits nothing, maybe for longer than a stop may take
 	}
 	if err != nil {
@@ -243,7 +259,7 @@ func (s *storm) settle() {
 	if len(s.apps) == 0 {
 		s.start()
 	}
-	admin, err := New(Config{Brokers: s.cluster.ListenAddrs(), Options: (&wire{net: &s.net}).options()}).Admin(s.ctx)
+	admin, err := New(Config{Brokers: s.cluster.ListenAddrs(), Options: s.wire().options()}).Admin(s.ctx)
 	if err != nil {
 		s.fail("%v", err)
 		return

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,44 +29,54 @@ type wire struct {
 
 // connection is one on which every request takes some time: without it a client that asks again at once, as after
 // NOT_LEADER, would stop the clock of the bubble, and with it all that waits for the next look at metadata.
+//
+// The broker does not hear of a Close: kfake never forgets a member whose connection ends while it waits for the others
+// to join. It hears of a cut.
 type connection struct {
 	net.Conn
-	wire *wire
+	wire   *wire
+	closed atomic.Bool
 }
 
 func (c *connection) Write(b []byte) (int, error) {
 	time.Sleep(100 * time.Microsecond)
-	if c.wire.dead() {
-		return 0, errUnplugged
+	if err := c.err(); err != nil {
+		return 0, err
 	}
 	return c.Conn.Write(b)
 }
 
 func (c *connection) Read(b []byte) (int, error) {
-	if c.wire.dead() {
-		return 0, errUnplugged
+	if err := c.err(); err != nil {
+		return 0, err
 	}
 	n, err := c.Conn.Read(b)
-	if c.wire.dead() {
-		return 0, errUnplugged
+	if gone := c.err(); gone != nil {
+		return 0, gone
 	}
 	return n, err
 }
 
 func (c *connection) SetReadDeadline(t time.Time) error {
-	if c.wire.dead() {
+	if c.err() != nil {
 		return nil // it has passed
 	}
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Close of an instance that is killed is not heard: kfake never forgets a member whose connection ends while it waits
-// for the others to join.
 func (c *connection) Close() error {
-	if c.wire.dead() {
-		return nil
+	c.closed.Store(true)
+	return c.Conn.SetDeadline(time.Now())
+}
+
+func (c *connection) err() error {
+	if c.closed.Load() {
+		return net.ErrClosed
 	}
-	return c.Conn.Close()
+	if c.wire.dead() {
+		return errUnplugged
+	}
+	return nil
 }
 
 // errUnplugged is of a kind after which the client waits before it dials again.
@@ -87,14 +98,14 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{conn, w}
+	c := &connection{Conn: conn, wire: w}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns = append(w.conns, c)
 	return c, nil
 }
 
-// cut closes all connections and returns how many there were.
+// cut ends all connections and returns how many there were.
 func (w *wire) cut() int {
 	w.mu.Lock()
 	conns := w.conns
@@ -112,7 +123,7 @@ func (w *wire) unplug() {
 	defer w.mu.Unlock()
 	w.unplugged = true
 	for _, c := range w.conns {
-		c.Conn.SetReadDeadline(time.Now())
+		c.Conn.SetDeadline(time.Now())
 	}
 }
 
@@ -124,7 +135,7 @@ type writer struct {
 }
 
 func newWriter(t *testing.T, s *storm) *writer {
-	cl, err := kgo.NewClient(append((&wire{net: &s.net}).options(), kgo.SeedBrokers(s.cluster.ListenAddrs()...))...)
+	cl, err := kgo.NewClient(append(s.wire().options(), kgo.SeedBrokers(s.cluster.ListenAddrs()...))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +184,7 @@ func (w *writer) last(topic string) map[string]int64 {
 	}
 	left := int64(0)
 	ends.Each(func(o kadm.ListedOffset) { left += o.Offset })
-	cl, err := kgo.NewClient(append((&wire{net: &w.s.net}).options(), kgo.SeedBrokers(w.s.cluster.ListenAddrs()...), kgo.ConsumeTopics(topic),
+	cl, err := kgo.NewClient(append(w.s.wire().options(), kgo.SeedBrokers(w.s.cluster.ListenAddrs()...), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		w.t.Fatal(err)

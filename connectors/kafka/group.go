@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,6 +34,10 @@ func (w *worker) groupOptions(topics []string, rebalance time.Duration) []kgo.Op
 // Where they begin is known in onOffsets only.
 func (w *worker) onAssigned(_ context.Context, cl *kgo.Client, added map[string][]int32) {
 	cl.PauseFetchPartitions(added)
+	if err := w.member.joined(memberID(cl), count(added)); err != nil {
+		w.fail(err)
+		return
+	}
 	if len(added) == 0 {
 		w.send(connector.Event{Kind: connector.Assigned, Done: func() {}})
 	}
@@ -50,6 +55,9 @@ func (w *worker) onLost(_ context.Context, cl *kgo.Client, gone map[string][]int
 func (w *worker) release(kind connector.EventKind, cl *kgo.Client, gone map[string][]int32) {
 	if len(gone) == 0 {
 		return
+	}
+	if !w.member.left(memberID(cl), count(gone)) {
+		kind = connector.Lost // the client joined under a new id: others have had them
 	}
 	done := make(chan struct{})
 	e := connector.Event{Kind: kind, Done: func() { close(done) }}
@@ -168,14 +176,45 @@ func (w *worker) firstOffsets(ctx context.Context, topic string, starts, ends ka
 
 // skip goes on at the beginning of a partition's log, whose next records were deleted.
 func (w *worker) skip(topic string, partition int32) (to int64, err error) {
-	starts, err := w.admin.ListStartOffsets(w.ctx, topic)
-	if err == nil {
-		err = starts.Error()
-	}
+	var starts kadm.ListedOffsets
+	err = w.patiently(w.ctx, func() error {
+		if starts, err = w.admin.ListStartOffsets(w.ctx, topic); err == nil {
+			err = starts.Error()
+		}
+		return err
+	})
 	if err != nil {
-		return 0, fmt.Errorf("find the beginning of the log: %w", explain(err))
+		return 0, fmt.Errorf("find the beginning of the log: %w", err)
 	}
 	start, _ := starts.Lookup(topic, partition)
 	w.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: -1, Offset: start.Offset}}})
 	return start.Offset, nil
+}
+
+// patiently tries again while brokers are away or choose a leader, until ctx ends.
+func (w *worker) patiently(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if err = temporary(err); !errors.Is(err, connector.ErrTemporary) {
+			return err
+		}
+		w.log.Warn("trying again", "error", err)
+		select {
+		case <-time.After(tryEvery):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+const tryEvery = 250 * time.Millisecond
+
+func count(partitions map[string][]int32) (n int) {
+	for _, p := range partitions {
+		n += len(p)
+	}
+	return n
 }

@@ -76,7 +76,12 @@ func (r *restoration) run(partitions []connector.Partition) error {
 		return err
 	}
 	defer cl.CloseAllowingRebalance()
-	left, begin, err := r.spans(kadm.NewClient(cl), partitions)
+	var left map[connector.Partition]int64
+	var begin map[string]map[int32]kgo.Offset
+	err = w.patiently(r.ctx, func() error {
+		left, begin, err = r.spans(kadm.NewClient(cl), partitions)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -144,14 +149,14 @@ func (r *restoration) spans(admin *kadm.Client, partitions []connector.Partition
 			err = starts.Error()
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("find the beginning of topic %s: %w", name, explain(err))
+			return nil, nil, fmt.Errorf("find the beginning of topic %s: %w", name, err)
 		}
 		stable, err := admin.ListCommittedOffsets(r.ctx, name)
 		if err == nil {
 			err = stable.Error()
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("find the end of topic %s: %w", name, explain(err))
+			return nil, nil, fmt.Errorf("find the end of topic %s: %w", name, err)
 		}
 		for _, p := range names[name] {
 			first, _ := starts.Lookup(name, p)

@@ -36,6 +36,7 @@ type worker struct {
 	asking  bool                 // fetch was asked and has not answered
 	holding bool                 // fetch waits for next
 
+	member       membership
 	restorations map[connector.Partition]*restoration // the one whose runs are wanted
 	metadata     map[string]map[int32]string          // of the offsets fetched last; only used by group callbacks
 	free         recordPool

@@ -92,7 +92,11 @@ func (w *worker) Commit(ctx context.Context, positions []connector.Position) err
 		offsets[name][p.Partition.Partition] = kgo.EpochOffset{Epoch: -1, Offset: p.Offset}
 		metadata[name][p.Partition.Partition] = p.Metadata
 	}
+	refused := error(nil)
 	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
+		if refused = w.member.check(r.MemberID); refused != nil {
+			return refused
+		}
 		for i := range r.Topics {
 			t := &r.Topics[i]
 			for j := range t.Partitions {
@@ -106,6 +110,13 @@ func (w *worker) Commit(ctx context.Context, positions []connector.Position) err
 	w.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, r *kmsg.OffsetCommitResponse, err error) {
 		result = w.commitError(r, err)
 	})
+	if refused != nil {
+		all := &connector.CommitError{Err: refused}
+		for _, p := range positions {
+			all.Refused = append(all.Refused, p.Partition)
+		}
+		return all
+	}
 	return result
 }
 

@@ -31,8 +31,8 @@ func threeStages(t *testing.T) *driver.Plan {
 	return plan
 }
 
-// bounded runs a plan to its end and returns its error and how long it took.
-func bounded(s *sim, plan *driver.Plan, workers int) (error, time.Duration) {
+// bounded runs a plan to its end and returns how long it took.
+func bounded(s *sim, plan *driver.Plan, workers int) (time.Duration, error) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(s.ctx, time.Hour)
 	defer cancel()
@@ -40,7 +40,7 @@ func bounded(s *sim, plan *driver.Plan, workers int) (error, time.Duration) {
 		Plan: plan, Connector: &instance{sim: s, name: "bounded"}, Workers: workers, BudgetBytes: 64 << 10, Bounded: true,
 		Logger: slog.New(slog.DiscardHandler), Counters: &driver.Counters{},
 	})
-	return errors.Join(err, ctx.Err()), time.Since(began)
+	return time.Since(began), errors.Join(err, ctx.Err())
 }
 
 func inBubble(t *testing.T, seed uint64, f func(t *testing.T, s *sim)) {
@@ -82,7 +82,7 @@ func TestABoundedRunEndsWhenAllStagesAreAtTheirEnds(t *testing.T) {
 				s.produce(simPlace{simLines, 4}, simRecord{time: 100, key: []byte("k"), value: []byte("late")})
 			})
 			defer late.Stop()
-			err, took := bounded(s, threeStages(t), 1+int(seed%4))
+			took, err := bounded(s, threeStages(t), 1+int(seed%4))
 			if err != nil {
 				t.Fatalf("seed %d: after %s: %v", seed, took, err)
 			}
@@ -106,7 +106,7 @@ func TestABoundedRunOverEmptyTopicsEndsAtOnce(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, s *sim) {
 		s.create(simLines, 3)
 		s.create(simCopies, 1)
-		if err, took := bounded(s, threeStages(t), 2); err != nil || took > 2*time.Second {
+		if took, err := bounded(s, threeStages(t), 2); err != nil || took > 2*time.Second {
 			t.Errorf("it took %s: %v", took, err)
 		}
 	})
@@ -118,7 +118,7 @@ func TestABoundedRunAfterAnotherProcessesOnlyWhatIsNew(t *testing.T) {
 		s.create(simCopies, 1)
 		for i := range 10 {
 			s.produce(simPlace{simLines, int32(i % 2)}, simRecord{time: int64(i), key: []byte("k"), value: fmt.Appendf(nil, "line %d", i)})
-			if err, took := bounded(s, threeStages(t), 2); err != nil {
+			if took, err := bounded(s, threeStages(t), 2); err != nil {
 				t.Fatalf("run %d, after %s: %v", i, took, err)
 			}
 		}
@@ -142,7 +142,7 @@ func TestABoundedRunThroughATopicOfTheUsersEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err, took := bounded(s, plan, 2); err != nil {
+		if took, err := bounded(s, plan, 2); err != nil {
 			t.Fatalf("after %s: %v", took, err)
 		}
 		if got, want := s.values(simCopies), s.values(simLines); !slices.Equal(got, want) {
@@ -160,7 +160,7 @@ func TestABoundedRunOfACycleIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err, _ = bounded(s, plan, 1)
+		_, err = bounded(s, plan, 1)
 		if err == nil || !strings.Contains(err.Error(), "a bounded run cannot end: sub-topology 0 feeds itself through a topic") {
 			t.Errorf("got %v", err)
 		}
@@ -178,7 +178,7 @@ func TestABoundedRunOfACycleOverTwoTopicsIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err, _ = bounded(s, plan, 1); err == nil || !strings.Contains(err.Error(), "feeds itself") {
+		if _, err = bounded(s, plan, 1); err == nil || !strings.Contains(err.Error(), "feeds itself") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -228,7 +228,7 @@ func TestABoundedRunWhoseCommitsFailTriesAgainWithoutHaste(t *testing.T) {
 			defer s.mu.Unlock()
 			s.faults.commitRefused = 0
 		})
-		if err, took := bounded(s, threeStages(t), 1); err != nil || took < 30*time.Second {
+		if took, err := bounded(s, threeStages(t), 1); err != nil || took < 30*time.Second {
 			t.Errorf("after %s: %v", took, err)
 		}
 		if n := s.hits["commit"]; n > 100 {

@@ -52,6 +52,11 @@ func (w *worker) assign(ctx context.Context, assignments []connector.Assignment)
 		byPart[a.Partition] = a
 		w.gap(a.Partition, a.Gap)
 	}
+	for _, a := range assignments {
+		if l := w.shared.layout.partitions; a.Partition.Partition >= l[a.Topic] {
+			return fmt.Errorf("topic %s has a partition %d and had %d partitions when this run began: start again", w.shared.plan.Topics[a.Topic].Name, a.Partition.Partition, l[a.Topic])
+		}
+	}
 	w.shared.ending.assigned(assignments)
 	for s, sub := range w.shared.plan.Subs {
 		for number := range w.shared.layout.tasks[s] {
@@ -81,7 +86,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 	if err != nil {
 		return err
 	}
-	t := &task{Task: inner, sub: sub, chunk: 64, restoring: map[connector.Partition]engine.Store{}}
+	t := &task{Task: inner, sub: sub, chunk: 1, restoring: map[connector.Partition]engine.Store{}}
 	for i, in := range inner.Inputs() {
 		a, ok := assigned[connector.Partition{Topic: in.Topic, Partition: in.Partition}]
 		if !ok {
