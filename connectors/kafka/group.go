@@ -195,8 +195,8 @@ func (w *worker) skip(topic string, partition int32) (to int64, err error) {
 func (w *worker) patiently(ctx context.Context, try func() error) error {
 	for {
 		err := try()
-		if err == nil {
-			return nil
+		if err == nil || ctx.Err() != nil {
+			return err
 		}
 		if err = temporary(err); !errors.Is(err, connector.ErrTemporary) {
 			return err
