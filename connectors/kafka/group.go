@@ -107,17 +107,12 @@ func (w *worker) onOffsets(ctx context.Context, fetched map[string]map[int32]kgo
 	for topic := range fetched {
 		names = append(names, topic)
 	}
-	starts, err := w.admin.ListStartOffsets(ctx, names...)
-	if err == nil {
-		err = starts.Error()
-	}
+	// An error would make the client join again and lose all partitions, those that it has too.
+	starts, err := w.offsets(ctx, func() (kadm.ListedOffsets, error) { return w.admin.ListStartOffsets(ctx, names...) })
 	if err != nil {
-		return nil, err // the client joins again
+		return nil, err
 	}
-	ends, err := w.admin.ListCommittedOffsets(ctx, names...)
-	if err == nil {
-		err = ends.Error()
-	}
+	ends, err := w.offsets(ctx, func() (kadm.ListedOffsets, error) { return w.admin.ListCommittedOffsets(ctx, names...) })
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +158,10 @@ func (w *worker) firstOffsets(ctx context.Context, topic string, starts, ends ka
 		listed = ends
 	case !begin.At.IsZero():
 		var err error
-		if listed, err = w.admin.ListOffsetsAfterMilli(ctx, begin.At.UnixMilli(), topic); err != nil {
+		listed, err = w.offsets(ctx, func() (kadm.ListedOffsets, error) {
+			return w.admin.ListOffsetsAfterMilli(ctx, begin.At.UnixMilli(), topic)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -176,19 +174,24 @@ func (w *worker) firstOffsets(ctx context.Context, topic string, starts, ends ka
 
 // skip goes on at the beginning of a partition's log, whose next records were deleted.
 func (w *worker) skip(topic string, partition int32) (to int64, err error) {
-	var starts kadm.ListedOffsets
-	err = w.patiently(w.ctx, func() error {
-		if starts, err = w.admin.ListStartOffsets(w.ctx, topic); err == nil {
-			err = starts.Error()
-		}
-		return err
-	})
+	starts, err := w.offsets(w.ctx, func() (kadm.ListedOffsets, error) { return w.admin.ListStartOffsets(w.ctx, topic) })
 	if err != nil {
 		return 0, fmt.Errorf("find the beginning of the log: %w", err)
 	}
 	start, _ := starts.Lookup(topic, partition)
 	w.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{topic: {partition: {Epoch: -1, Offset: start.Offset}}})
 	return start.Offset, nil
+}
+
+// offsets asks for offsets until it has those of every partition.
+func (w *worker) offsets(ctx context.Context, list func() (kadm.ListedOffsets, error)) (listed kadm.ListedOffsets, err error) {
+	err = w.patiently(ctx, func() error {
+		if listed, err = list(); err == nil {
+			err = listed.Error()
+		}
+		return err
+	})
+	return listed, err
 }
 
 // patiently tries again while brokers are away or choose a leader, until ctx ends.

@@ -12,6 +12,9 @@ import (
 // commitRetry is how long a worker that is letting go waits before it tries a failed commit again.
 const commitRetry = 100 * time.Millisecond
 
+// commitRefusals is how often it tries where the group refuses the offsets: while a rebalance lasts, which is seconds.
+const commitRefusals = 30
+
 type commitResult struct {
 	positions []partitionPosition
 	err       error

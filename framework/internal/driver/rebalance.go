@@ -230,6 +230,7 @@ func (w *worker) commitAll(ctx context.Context) error {
 	late := func() error {
 		return fmt.Errorf("offsets were not committed in time: what was processed since the last commit is read again: %w", ctx.Err())
 	}
+	refusals := 0
 	for {
 		if w.commit(ctx); !w.committing {
 			return nil // nothing is left
@@ -244,7 +245,9 @@ func (w *worker) commitAll(ctx context.Context) error {
 			return late()
 		}
 		if w.refused {
-			return nil
+			if refusals++; refusals == commitRefusals {
+				return nil // the partitions are another's
+			}
 		}
 		if !w.retrying {
 			continue
