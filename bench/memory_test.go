@@ -51,6 +51,7 @@ func newMemory(topic string, partitions [][]connector.Record, others ...string) 
 }
 
 func (m *memory) Kind() string                                   { return "memory" }
+func (m *memory) Capabilities() connector.Capabilities           { return connector.Capabilities{} }
 func (m *memory) Admin(context.Context) (connector.Admin, error) { return memoryAdmin{m}, nil }
 
 func (m *memory) Open(_ context.Context, c connector.WorkerConfig) (connector.Worker, error) {
@@ -59,7 +60,7 @@ func (m *memory) Open(_ context.Context, c connector.WorkerConfig) (connector.Wo
 }
 
 func (m *memory) at(p connector.Partition) *memoryLog {
-	return &m.topics[m.config.Topics[p.Topic]][p.Partition]
+	return &m.topics[m.config.Topics[p.Topic].Name][p.Partition]
 }
 
 func (m *memory) keep(b []byte) []byte {
@@ -80,12 +81,12 @@ type (
 	memoryWorker struct{ *memory }
 )
 
-func (a memoryAdmin) Topics(_ context.Context, names []string) ([]connector.TopicInfo, error) {
+func (a memoryAdmin) Topics(_ context.Context, topics []connector.TopicSpec) ([]connector.TopicInfo, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var infos []connector.TopicInfo
-	for _, name := range names {
-		infos = append(infos, connector.TopicInfo{Name: name, Partitions: int32(len(a.topics[name]))})
+	for _, t := range topics {
+		infos = append(infos, connector.TopicInfo{Name: t.Name, Partitions: int32(len(a.topics[t.Name]))})
 	}
 	return infos, nil
 }

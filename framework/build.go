@@ -87,7 +87,7 @@ func (b *build) divide() {
 // number gives topics their indices and says what sub-topologies read and write.
 func (b *build) number() {
 	byName := map[string]int32{}
-	add := func(u *topicUse, role driver.Role, sub int) int32 {
+	add := func(u *topicUse, role connector.Role, sub int) int32 {
 		name := u.name
 		if u.internal {
 			name = b.app + "-" + u.name + "-repartition"
@@ -99,14 +99,15 @@ func (b *build) number() {
 			b.plan.Topics = append(b.plan.Topics, driver.Topic{Name: name, Spec: u.spec, Like: -1})
 		}
 		topic := &b.plan.Topics[at]
-		topic.Role |= role
+		roles := topic.Spec.Role | role
 		if u.spec.Partitions > 0 {
 			topic.Spec = u.spec
 		}
-		if role == driver.RoleRepartition {
+		if role == connector.RoleRepartition {
 			topic.Spec = driver.RepartitionSpec(name)
 		}
-		if role == driver.RoleRepartition && topic.Like < 0 {
+		topic.Spec.Role = roles
+		if role == connector.RoleRepartition && topic.Like < 0 {
 			topic.Like = sub
 		}
 		b.topics[u] = at
@@ -114,9 +115,9 @@ func (b *build) number() {
 	}
 	for _, n := range b.topology.nodes { // writers first: a repartition topic is like the sub-topology that writes it
 		if n.writes != nil {
-			role := driver.RoleSink
+			role := connector.RoleSink
 			if n.writes.internal {
-				role = driver.RoleRepartition
+				role = connector.RoleRepartition
 			}
 			add(n.writes, role, b.sub[n.id])
 		}
@@ -125,9 +126,9 @@ func (b *build) number() {
 		if n.reads == nil {
 			continue
 		}
-		role := driver.RoleSource
+		role := connector.RoleSource
 		if n.reads.internal {
-			role = driver.RoleRepartition
+			role = connector.RoleRepartition
 		}
 		at := add(n.reads, role, b.sub[n.id])
 		b.plan.Topics[at].Start, b.plan.Topics[at].SkipGap = n.reads.source.start, n.reads.source.gap == Skip
@@ -137,7 +138,7 @@ func (b *build) number() {
 	for _, n := range b.topology.nodes {
 		sub := &b.plan.Subs[b.sub[n.id]]
 		if n.writes != nil {
-			if at := b.topics[n.writes]; b.plan.Topics[at].Role&(driver.RoleRepartition|driver.RoleSource) != 0 {
+			if at := b.topics[n.writes]; b.plan.Topics[at].Spec.Role&(connector.RoleRepartition|connector.RoleSource) != 0 {
 				sub.Feeds = append(sub.Feeds, at)
 			}
 		}
@@ -232,7 +233,7 @@ func (b *build) store(n *node, name, types string) int32 {
 	n.stores = append(n.stores, &storeUse{name: name, types: types})
 	at := int32(len(b.plan.Topics))
 	full := b.app + "-" + name + "-changelog"
-	b.plan.Topics = append(b.plan.Topics, driver.Topic{Name: full, Role: driver.RoleChangelog, Spec: driver.ChangelogSpec(full), Like: b.sub[n.id]})
+	b.plan.Topics = append(b.plan.Topics, driver.Topic{Name: full, Spec: driver.ChangelogSpec(full), Like: b.sub[n.id]})
 	b.plan.Subs[b.sub[n.id]].Stores = append(b.plan.Subs[b.sub[n.id]].Stores, at)
 	b.stores[name] = at
 	return at

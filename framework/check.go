@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -63,8 +64,8 @@ func (b *build) checkTopics() {
 			case u == nil || u.internal:
 			case u.factory.Kind == "":
 				b.fault("%s: its topic is empty: make topics with a connector's package, for example kafka.Topic", n)
-			case driver.CheckTopic(u.name) != nil:
-				b.fault("%s: topic name %q: %w", n, u.name, driver.CheckTopic(u.name))
+			case u.checkName() != nil:
+				b.fault("%s: topic name %q: %w", n, u.name, u.checkName())
 			case u.uncoded:
 				b.fault("%s: topic %s has no codec: name one for keys and one for values", n, u.name)
 			case u.spec.Partitions < 0:
@@ -72,6 +73,17 @@ func (b *build) checkTopics() {
 			}
 		}
 	}
+}
+
+// checkName says what is wrong with the topic's name.
+func (u *topicUse) checkName() error {
+	if u.name == "" {
+		return errors.New("it is empty")
+	}
+	if u.factory.Check == nil {
+		return nil
+	}
+	return u.factory.Check(u.name)
 }
 
 // checkConnector: all topics of a graph are of one connector.

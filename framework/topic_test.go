@@ -7,7 +7,6 @@ import (
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
-	"github.com/millrace/millrace/framework/internal/driver"
 )
 
 func TestATopicSaysWhereItIsReadFromAndWhatAGapMeans(t *testing.T) {
@@ -32,7 +31,7 @@ func TestATopicSaysWhereItIsReadFromAndWhatAGapMeans(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, topic := range plan.Topics {
-				if topic.Role == driver.RoleSource && (topic.Start != c.start || topic.SkipGap != c.skip) {
+				if topic.Spec.Role == connector.RoleSource && (topic.Start != c.start || topic.SkipGap != c.skip) {
 					t.Errorf("start %+v, gaps passed over: %t", topic.Start, topic.SkipGap)
 				}
 			}

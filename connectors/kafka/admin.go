@@ -24,25 +24,25 @@ func (a *admin) Close() error {
 	return nil
 }
 
-func (a *admin) Topics(ctx context.Context, names []string) ([]connector.TopicInfo, error) {
-	if len(names) == 0 {
+func (a *admin) Topics(ctx context.Context, topics []connector.TopicSpec) ([]connector.TopicInfo, error) {
+	if len(topics) == 0 {
 		return nil, nil
 	}
 	// Not kadm's ListTopics: where one topic may not be described it fails without saying which.
 	ask := kmsg.NewPtrMetadataRequest()
 	at := map[string]int{}
-	infos := make([]connector.TopicInfo, len(names))
-	for i, name := range names {
+	infos := make([]connector.TopicInfo, len(topics))
+	for i, topic := range topics {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = &name
+		t.Topic = &topic.Name
 		ask.Topics = append(ask.Topics, t)
-		at[name], infos[i].Name = i, name
+		at[topic.Name], infos[i].Name = i, topic.Name
 	}
 	answer, err := ask.RequestWith(ctx, a.client)
 	if err != nil {
 		return nil, temporary(fmt.Errorf("describe topics: %w", err))
 	}
-	faults := make([]error, len(names))
+	faults := make([]error, len(topics))
 	for _, t := range answer.Topics {
 		if t.Topic == nil {
 			continue

@@ -55,7 +55,7 @@ func (f *fixture) view() connector.Admin {
 
 func TestTopicsAreDescribedInTheOrderAsked(t *testing.T) {
 	f := brokerWith(t, kfake.NumBrokers(1), kfake.SeedTopics(2, "b"), kfake.SeedTopics(3, "a"))
-	got, err := f.view().Topics(t.Context(), []string{"b", "missing", "a"})
+	got, err := f.view().Topics(t.Context(), named("b", "missing", "a"))
 	want := []connector.TopicInfo{{Name: "b", Partitions: 2}, {Name: "missing"}, {Name: "a", Partitions: 3}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v", got, err)
@@ -69,7 +69,7 @@ func TestCreatingATopicThatExistsLeavesItAsItIs(t *testing.T) {
 	if err := a.Create(t.Context(), specs); err != nil {
 		t.Fatal(err)
 	}
-	got, err := a.Topics(t.Context(), []string{"old", "new"})
+	got, err := a.Topics(t.Context(), named("old", "new"))
 	if err != nil || got[0].Partitions != 2 || got[1].Partitions != 3 {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -164,7 +164,7 @@ func topicACL(name string, op kmsg.ACLOperation) kfake.ACL {
 
 func TestATopicThatMayNotBeSeenIsNamed(t *testing.T) {
 	f := guarded(t)
-	_, err := f.view().Topics(t.Context(), []string{"in"})
+	_, err := f.view().Topics(t.Context(), named("in"))
 	if err == nil || !strings.Contains(err.Error(), "topic in") || !strings.Contains(err.Error(), "allow this user to read") {
 		t.Errorf("got %v", err)
 	}
@@ -190,7 +190,7 @@ func TestATopicThatMayNotBeWrittenRefusesTheRecordByName(t *testing.T) {
 	f := guarded(t, topicACL("in", kmsg.ACLOperationRead), topicACL("out", kmsg.ACLOperationDescribe),
 		kfake.ACL{Resource: kmsg.ACLResourceTypeGroup, Name: "app", Operation: kmsg.ACLOperationRead})
 	c := config("in")
-	c.Topics = append(c.Topics, "out")
+	c.Topics = append(c.Topics, named("out")...)
 	err := f.open(c).write(connector.Out{Topic: 1, Value: []byte("v")})[0].err
 	if err == nil || !strings.Contains(err.Error(), "topic out, partition 0") || !strings.Contains(err.Error(), "allow this user") {
 		t.Errorf("got %v", err)
@@ -204,4 +204,12 @@ func TestAWrongPasswordIsNotTriedForever(t *testing.T) {
 	if err == nil || errors.Is(err, connector.ErrTemporary) || !strings.Contains(err.Error(), "no broker answers") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// named returns the specs of topics of these names.
+func named(names ...string) (specs []connector.TopicSpec) {
+	for _, name := range names {
+		specs = append(specs, connector.TopicSpec{Name: name})
+	}
+	return specs
 }

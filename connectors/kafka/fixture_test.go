@@ -93,7 +93,7 @@ func (f *fixture) commit(topic string, partition int32, at int64, metadata strin
 
 // config is a worker that reads all topics, each on its own.
 func config(topics ...string) connector.WorkerConfig {
-	c := connector.WorkerConfig{Group: "app", Process: "p", Topics: topics, Budget: 8 << 20, MaxWrite: 8 << 20, Logger: slog.New(slog.DiscardHandler)}
+	c := connector.WorkerConfig{Group: "app", Process: "p", Topics: named(topics...), Budget: 8 << 20, MaxWrite: 8 << 20, Logger: slog.New(slog.DiscardHandler)}
 	for i := range topics {
 		c.Sources = append(c.Sources, connector.Source{Topic: int32(i)})
 		c.Groups = append(c.Groups, []int32{int32(i)})

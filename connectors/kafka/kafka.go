@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func Topic[K comparable, V any](name string, keys codec.Codec[K], values codec.C
 	for _, o := range options {
 		o(&spec)
 	}
-	return framework.NewTopic(connector.Factory{Kind: kind, New: fromEnvironment}, spec, keys, values)
+	return framework.NewTopic(connector.Factory{Kind: kind, Check: checkName, New: fromEnvironment}, spec, keys, values)
 }
 
 // Option is an option of a topic.
@@ -72,6 +73,21 @@ func fromEnvironment(getenv func(string) string) (connector.Connector, error) {
 type cluster struct{ config Config }
 
 func (c *cluster) Kind() string { return kind }
+
+// Capabilities: what is written and committed is the cluster's, for all processes of a group.
+func (c *cluster) Capabilities() connector.Capabilities {
+	return connector.Capabilities{Durable: true, Shared: true}
+}
+
+var nameRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// checkName says what is wrong with a topic's name.
+func checkName(name string) error {
+	if !nameRule.MatchString(name) || name == "." || name == ".." {
+		return errors.New("1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'")
+	}
+	return nil
+}
 
 // Admin connects and checks that a broker answers.
 func (c *cluster) Admin(ctx context.Context) (connector.Admin, error) {

@@ -68,7 +68,7 @@ func fetchOnce(ctx context.Context, cl *kgo.Client, topic string, partition int3
 // emptied returns the partitions of left that hold nothing more, seen from where they were read to.
 func (r *restoration) emptied(cl *kgo.Client, left, read map[connector.Partition]int64) (ended []connector.Partition) {
 	for at, end := range left {
-		nothing, err := nothingLeft(r.ctx, cl, r.worker.config.Topics[at.Topic], at.Partition, read[at], end)
+		nothing, err := nothingLeft(r.ctx, cl, r.worker.config.Topics[at.Topic].Name, at.Partition, read[at], end)
 		if err != nil {
 			r.worker.log.Warn("restoring waits", "error", err)
 		}

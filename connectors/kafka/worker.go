@@ -62,19 +62,19 @@ func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (conn
 		runs: make(chan restored), woken: make(chan struct{}, 1), failed: make(chan error, 1),
 		restorations: map[connector.Partition]*restoration{}, metadata: map[string]map[int32]string{},
 	}
-	for i, name := range config.Topics {
-		w.topics[name] = int32(i)
+	for i, t := range config.Topics {
+		w.topics[t.Name] = int32(i)
 	}
 	var names []string
 	for _, s := range config.Sources {
 		w.sources[s.Topic] = s
-		names = append(names, config.Topics[s.Topic])
+		names = append(names, config.Topics[s.Topic].Name)
 	}
 	var groups [][]string
 	for _, g := range config.Groups {
 		var topics []string
 		for _, t := range g {
-			topics = append(topics, config.Topics[t])
+			topics = append(topics, config.Topics[t].Name)
 		}
 		groups = append(groups, topics)
 	}
@@ -264,7 +264,7 @@ func (w *worker) Resume(partitions []connector.Partition) {
 func (w *worker) byName(partitions []connector.Partition) map[string][]int32 {
 	m := map[string][]int32{}
 	for _, p := range partitions {
-		name := w.config.Topics[p.Topic]
+		name := w.config.Topics[p.Topic].Name
 		m[name] = append(m[name], p.Partition)
 	}
 	return m

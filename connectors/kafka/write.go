@@ -57,7 +57,7 @@ func (w *worker) Write(outs []connector.Out, acked func(int, error)) {
 	for i := range outs {
 		o, r := &outs[i], &s.records[i]
 		*r = kgo.Record{
-			Topic: w.config.Topics[o.Topic], Partition: o.Partition, Timestamp: time.UnixMilli(o.Time),
+			Topic: w.config.Topics[o.Topic].Name, Partition: o.Partition, Timestamp: time.UnixMilli(o.Time),
 			Key: o.Key, Value: o.Value,
 		}
 		for _, h := range o.Headers {
@@ -85,7 +85,7 @@ func (w *worker) Commit(ctx context.Context, positions []connector.Position) err
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	metadata := map[string]map[int32]string{}
 	for _, p := range positions {
-		name := w.config.Topics[p.Topic]
+		name := w.config.Topics[p.Topic].Name
 		if offsets[name] == nil {
 			offsets[name], metadata[name] = map[int32]kgo.EpochOffset{}, map[int32]string{}
 		}
@@ -159,7 +159,7 @@ func notOurs(err error) bool {
 func (w *worker) Purge(positions []connector.Position) {
 	requests := map[string]map[int32]int64{}
 	for _, p := range positions {
-		name := w.config.Topics[p.Topic]
+		name := w.config.Topics[p.Topic].Name
 		if requests[name] == nil {
 			requests[name] = map[int32]int64{}
 		}

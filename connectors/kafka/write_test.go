@@ -127,7 +127,7 @@ func TestWritingToATopicThatIsNotThereIsRefusedByName(t *testing.T) {
 	f := broker(t, "in")
 	f.options = append(f.options, kgo.UnknownTopicRetries(0))
 	c := config("in")
-	c.Topics = append(c.Topics, "missing")
+	c.Topics = append(c.Topics, named("missing")...)
 	err := f.open(c).write(connector.Out{Topic: 1, Value: []byte("v")})[0].err
 	if err == nil || !strings.Contains(err.Error(), "topic missing, partition 0") || !strings.Contains(err.Error(), "create the topic") {
 		t.Errorf("got %v", err)

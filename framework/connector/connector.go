@@ -16,6 +16,8 @@ import (
 type Connector interface {
 	// Kind names the connector as topics name it, for example "kafka".
 	Kind() string
+	// Capabilities says what the connector can do beyond what each must.
+	Capabilities() Capabilities
 	// Admin opens the view of the topics that start and supervision need.
 	// It returns an error that names the address where nothing answers.
 	Admin(ctx context.Context) (Admin, error)
@@ -23,10 +25,23 @@ type Connector interface {
 	Open(ctx context.Context, c WorkerConfig) (Worker, error)
 }
 
+// Capabilities is what a connector can do beyond what each must.
+type Capabilities struct {
+	// Atomic: what a worker wrote since its last Commit and the positions that it commits become durable, and visible to
+	// readers, as one. The driver then ends a round before each Commit, writes nothing until it is answered, and commits
+	// nothing while an operator holds records back.
+	Atomic bool
+	// Durable: what was written and committed is there for the next process.
+	Durable bool
+	// Shared: several processes can share the work of one group.
+	Shared bool
+}
+
 // Admin looks at topics and changes them. Its methods block until answered or until ctx ends.
 type Admin interface {
-	// Topics describes the named topics, in the order asked. A topic that does not exist has 0 partitions.
-	Topics(ctx context.Context, names []string) ([]TopicInfo, error)
+	// Topics describes the topics, in the order asked; of their specs Name, Role and Configs count. A topic that does not
+	// exist has 0 partitions; where the connector can say better what to do, that is an error.
+	Topics(ctx context.Context, topics []TopicSpec) ([]TopicInfo, error)
 	// Create creates the topics that do not exist yet; one that exists is left as it is.
 	Create(ctx context.Context, topics []TopicSpec) error
 	// Ends returns, for each named topic, the last stable offset of each of its partitions.
@@ -90,10 +105,11 @@ type WorkerConfig struct {
 	Group     string        // the application's name: group and prefix of ids
 	Process   string        // random, the same for all workers of this process
 	Index     int           // the worker's number in its process, from 0
-	Topics    []string      // names by topic index; all other places speak of topics by this index
+	Topics    []TopicSpec   // by topic index; all other places speak of topics by this index
 	Sources   []Source      // topics to read in the group
 	Groups    [][]int32     // the source topics of each sub-topology: partition p of all of them is one task, assigned as one
 	Hash      uint64        // of the topology: equal in members that run the same graph
+	Bounded   bool          // the run ends where the sources end: nothing that comes later is waited for
 	Budget    int64         // bytes that this worker may hold fetched inside the connector
 	MaxWrite  int64         // bytes that the driver will have unacknowledged at most, to set limits above it
 	Rebalance time.Duration // how long a member may take to let a partition go; 0: 60 s
@@ -126,8 +142,23 @@ type TopicSpec struct {
 	Name        string
 	Partitions  int32
 	Replication int16             // 0: the broker's default
-	Configs     map[string]string // topic settings by Kafka's names
+	Configs     map[string]string // settings; of internal topics by Kafka's names
+	Role        Role              // what the application uses it for
 }
+
+// Role says what a topic is for.
+type Role int8
+
+// The roles of a topic. Sources and sinks are the user's, the others are internal; one topic can be source and sink.
+const (
+	RoleSource Role = 1 << iota
+	RoleSink
+	RoleRepartition
+	RoleChangelog
+)
+
+// Internal says that the topic is the application's own.
+func (r Role) Internal() bool { return r&(RoleRepartition|RoleChangelog) != 0 }
 
 // Partition names a partition by topic index and number.
 type Partition struct {
@@ -228,6 +259,8 @@ func (e *CommitError) Unwrap() error { return e.Err }
 // Factory makes a topic's connector where the configuration names none: with it [framework.Main] needs no registry.
 type Factory struct {
 	Kind string
+	// Check says what is wrong with a topic's name; nil: any name but "" is good.
+	Check func(name string) error
 	// New makes the connector from the environment.
 	New func(getenv func(name string) string) (Connector, error)
 }

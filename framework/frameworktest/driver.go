@@ -25,7 +25,7 @@ type Driver struct {
 	tb     testing.TB
 	plan   *driver.Plan
 	config Config
-	layout layout
+	layout *driver.Layout
 	topics []*topicLog // by index in the plan
 	tasks  []*task     // by sub-topology, then by partition
 	ctx    context.Context
@@ -80,7 +80,7 @@ func (c Config) New(tb testing.TB, build func(*framework.Topology)) *Driver {
 		d.fatal(err)
 	}
 	for i, topic := range plan.Topics {
-		d.topics = append(d.topics, newTopicLog(topic.Name, d.layout.partitions[i]))
+		d.topics = append(d.topics, newTopicLog(topic.Name, d.layout.Partitions[i]))
 	}
 	if d.tasks, err = d.open(); err != nil {
 		d.fatal(err)
@@ -152,11 +152,11 @@ func (d *Driver) resume(t *task, at []connector.Position) error {
 }
 
 // topic returns the topic of that name, if it has one of the roles.
-func (d *Driver) topic(name string, roles driver.Role, what string) *topicLog {
+func (d *Driver) topic(name string, roles connector.Role, what string) *topicLog {
 	d.helper()
 	var known []string
 	for i, t := range d.plan.Topics {
-		if t.Role&roles == 0 {
+		if t.Spec.Role&roles == 0 {
 			continue
 		}
 		if t.Name == name {

@@ -112,7 +112,7 @@ func TestMistakesInATestFailItAndSayWhatIsThere(t *testing.T) {
 					t.From(in).Merge(t.From(frameworktest.Topic("more", codec.String, codec.String))).Grouped().Count("counts")
 				})
 			},
-			"count counts: topics in and more come together by key and have 3 and 2 partitions",
+			"count counts: topics in and more come together by key and have 3 and 2 partitions: give them the same number, or put Repartition(name) before it",
 		},
 		{
 			"state without key on several partitions", func(tb testing.TB) {
@@ -123,7 +123,7 @@ func TestMistakesInATestFailItAndSayWhatIsThere(t *testing.T) {
 					}).To(frameworktest.Topic("copy", codec.None, codec.String))
 				})
 			},
-			"process seen: it keeps state on a stream without key that is read from 2 partitions",
+			"process seen: it keeps state on a stream without key that is read from 2 partitions, so that its results would depend on their number: key the stream, or read a topic of one partition",
 		},
 		{
 			"an error of an operator", func(tb testing.TB) {

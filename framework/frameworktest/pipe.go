@@ -7,7 +7,6 @@ import (
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
-	"github.com/millrace/millrace/framework/internal/driver"
 )
 
 // Raw is a record as bytes.
@@ -72,7 +71,7 @@ func (d *Driver) PipeRaw(topic string, r Raw) {
 // TryPipeRaw is PipeRaw that returns the error, as TryPipe does.
 func (d *Driver) TryPipeRaw(topic string, r Raw) error {
 	d.helper()
-	log := d.topic(topic, driver.RoleSource, "reads")
+	log := d.topic(topic, connector.RoleSource, "reads")
 	if d.err != nil {
 		return d.err
 	}

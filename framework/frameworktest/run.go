@@ -33,10 +33,10 @@ func (d *Driver) open() ([]*task, error) {
 	if combine == 0 {
 		combine = defaultCombineBytes
 	}
-	for sub, n := range d.layout.tasks {
+	for sub, n := range d.layout.Tasks {
 		for partition := range n {
 			inner, err := d.plan.Build(driver.TaskEnv{
-				Context: d.ctx, Sub: sub, Partition: partition, Partitions: d.layout.partitions, Tasks: n, Combine: combine,
+				Context: d.ctx, Sub: sub, Partition: partition, Partitions: d.layout.Partitions, Tasks: n, Combine: combine,
 			})
 			if err != nil {
 				return nil, err

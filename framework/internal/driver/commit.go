@@ -125,7 +125,7 @@ func (w *worker) answer() error {
 func (w *worker) purge() {
 	var positions []connector.Position
 	for _, p := range w.parts {
-		if w.shared.plan.Topics[p.at.Topic].Role&RoleRepartition != 0 && p.committed > p.purged {
+		if w.shared.plan.Topics[p.at.Topic].Spec.Role&connector.RoleRepartition != 0 && p.committed > p.purged {
 			positions = append(positions, connector.Position{Partition: p.at, Offset: p.committed})
 			p.purged = p.committed
 		}

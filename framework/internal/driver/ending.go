@@ -15,7 +15,7 @@ import (
 // Its methods may be called from any goroutine.
 type ending struct {
 	plan    *Plan
-	layout  *layout
+	layout  *Layout
 	owned   *Owned
 	changed chan struct{} // capacity 1: a position moved
 
@@ -25,7 +25,7 @@ type ending struct {
 	done      []bool            // by sub-topology
 }
 
-func newEnding(p *Plan, l *layout, owned *Owned) (*ending, error) {
+func newEnding(p *Plan, l *Layout, owned *Owned) (*ending, error) {
 	if at := p.cycle(); at >= 0 {
 		return nil, fmt.Errorf("a bounded run cannot end: sub-topology %d feeds itself through a topic", at)
 	}

@@ -35,7 +35,7 @@ func newFlow(p *Plan) *flow {
 	f := &flow{plan: p, held: make([]atomic.Bool, n), bytes: make([]atomic.Int64, n), records: make([]atomic.Int64, n), last: make([]int64, n), looks: make([]int, n)}
 	for i, t := range p.Topics {
 		f.last[i] = -1
-		if t.Role&RoleRepartition != 0 {
+		if t.Spec.Role&connector.RoleRepartition != 0 {
 			f.topics = append(f.topics, int32(i))
 		}
 	}

@@ -13,11 +13,11 @@ import (
 type Owned struct {
 	mu         sync.Mutex
 	plan       *Plan
-	layout     *layout
+	layout     *Layout
 	partitions map[connector.Partition]int // the worker that has it
 }
 
-func (o *Owned) begin(p *Plan, l *layout) {
+func (o *Owned) begin(p *Plan, l *Layout) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.plan, o.layout, o.partitions = p, l, map[connector.Partition]int{}
@@ -63,5 +63,5 @@ func (o *Owned) Of(topic string) (owned []int32, of int) {
 		}
 	}
 	slices.Sort(owned)
-	return owned, int(o.layout.partitions[at])
+	return owned, int(o.layout.Partitions[at])
 }

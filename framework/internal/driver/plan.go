@@ -29,22 +29,10 @@ type TaskEnv struct {
 	Combine    int64   // bytes that each combiner may hold
 }
 
-// Role says what a topic is for.
-type Role int8
-
-// The roles of a topic. Sources and sinks are the user's, the others are internal.
-const (
-	RoleSource Role = 1 << iota
-	RoleSink
-	RoleRepartition
-	RoleChangelog
-)
-
 // Topic is a topic of the plan; its index names it everywhere else.
 type Topic struct {
 	Name  string
-	Role  Role
-	Spec  connector.TopicSpec // of a topic that may be created: Partitions > 0, or internal
+	Spec  connector.TopicSpec // Partitions > 0, or internal: it may be created
 	Start connector.Start
 	// SkipGap: reading goes on where the log begins when the committed offset is gone.
 	SkipGap bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/framework/connector"
 )
@@ -11,29 +12,29 @@ import (
 // maxUpstream is the number of upstream tasks whose times fit into the metadata of a commit.
 const maxUpstream = 512
 
-// layout is what the brokers add to a plan.
-type layout struct {
-	partitions []int32 // of each topic
-	tasks      []int32 // of each sub-topology
+// Layout is what the topics' partitions add to a plan.
+type Layout struct {
+	Partitions []int32 // of each topic
+	Tasks      []int32 // of each sub-topology
 }
 
 // prepare checks the topics against the plan, creates those that are the application's to create, and returns the
 // layout. All that is wrong is in one error.
-func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication int16) (*layout, error) {
-	names := make([]string, len(p.Topics))
+func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication int16) (*Layout, error) {
+	specs := make([]connector.TopicSpec, len(p.Topics))
 	for i, t := range p.Topics {
-		names[i] = t.Name
+		specs[i] = t.Spec
 	}
-	infos, err := admin.Topics(ctx, names)
+	infos, err := admin.Topics(ctx, specs)
 	if err != nil {
 		return nil, err
 	}
-	l := &layout{partitions: make([]int32, len(p.Topics)), tasks: make([]int32, len(p.Subs))}
+	partitions := make([]int32, len(p.Topics))
 	var faults []error
 	var create []connector.TopicSpec
 	for i, t := range p.Topics {
-		l.partitions[i] = infos[i].Partitions
-		if t.Role&(RoleRepartition|RoleChangelog) != 0 || infos[i].Partitions > 0 {
+		partitions[i] = infos[i].Partitions
+		if t.Spec.Role.Internal() || infos[i].Partitions > 0 {
 			continue
 		}
 		if t.Spec.Partitions == 0 {
@@ -41,72 +42,73 @@ func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication in
 			continue
 		}
 		create = append(create, t.Spec)
-		l.partitions[i] = t.Spec.Partitions
+		partitions[i] = t.Spec.Partitions
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	internal, faults := l.resolve(p, infos)
-	for i := range internal {
-		internal[i].Replication = replication
-	}
-	faults = append(faults, l.check(p)...)
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
-	}
-	return l, admin.Create(ctx, append(create, internal...))
-}
-
-// resolve finds the number of tasks of each sub-topology and of partitions of each internal topic, which follow from
-// those of the topics that it reads. It returns the internal topics to create.
-func (l *layout) resolve(p *Plan, infos []connector.TopicInfo) (create []connector.TopicSpec, faults []error) {
-	for range p.Subs { // a chain of sub-topologies is at most that long
-		for i, t := range p.Topics {
-			if t.Role&RoleRepartition != 0 && l.tasks[t.Like] > 0 {
-				l.partitions[i] = l.tasks[t.Like]
-			}
-		}
-		for s, sub := range p.Subs {
-			for _, topic := range sub.Sources {
-				l.tasks[s] = max(l.tasks[s], l.partitions[topic])
-			}
-		}
-	}
+	l, err := LayOut(p, partitions)
 	for i, t := range p.Topics {
-		if t.Role&(RoleRepartition|RoleChangelog) == 0 {
+		if !t.Spec.Role.Internal() {
 			continue
 		}
-		want := l.tasks[t.Like]
-		l.partitions[i] = want
+		want := l.Partitions[i]
 		if have := infos[i].Partitions; have == 0 {
 			spec := t.Spec
-			spec.Partitions = want
+			spec.Partitions, spec.Replication = want, replication
 			create = append(create, spec)
 		} else if have != want {
 			faults = append(faults, fmt.Errorf("internal topic %s has %d partitions and the graph needs %d: the partitions of a source changed; use another application name, or delete the application's internal topics and committed offsets to begin anew", t.Name, have, want))
 		}
 	}
-	return create, faults
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return nil, err
+	}
+	return l, admin.Create(ctx, create)
+}
+
+// LayOut finds the number of tasks of each sub-topology and of partitions of each internal topic, which follow from the
+// partitions of the topics that are read. What the graph asks of its topics and they do not have is in the error.
+func LayOut(p *Plan, partitions []int32) (*Layout, error) {
+	l := &Layout{slices.Clone(partitions), make([]int32, len(p.Subs))}
+	for i, t := range p.Topics {
+		if t.Spec.Role.Internal() {
+			l.Partitions[i] = 0
+		}
+	}
+	for range len(p.Subs) + 1 { // a chain of sub-topologies is at most that long
+		for i, t := range p.Topics {
+			if t.Spec.Role.Internal() {
+				l.Partitions[i] = l.Tasks[t.Like]
+			}
+		}
+		for s, sub := range p.Subs {
+			for _, topic := range sub.Sources {
+				l.Tasks[s] = max(l.Tasks[s], l.Partitions[topic])
+			}
+		}
+	}
+	return l, errors.Join(l.check(p)...)
 }
 
 // check finds what the graph asks of its topics and they do not have.
-func (l *layout) check(p *Plan) (faults []error) {
+func (l *Layout) check(p *Plan) (faults []error) {
 	for s, sub := range p.Subs {
 		for _, together := range sub.Together {
 			first := together.Topics[0]
 			for _, topic := range together.Topics[1:] {
-				if l.partitions[topic] != l.partitions[first] {
+				if l.Partitions[topic] != l.Partitions[first] {
 					faults = append(faults, fmt.Errorf("%s: topics %s and %s come together by key and have %d and %d partitions: give them the same number, or put Repartition(name) before it",
-						together.Operator, p.Topics[first].Name, p.Topics[topic].Name, l.partitions[first], l.partitions[topic]))
+						together.Operator, p.Topics[first].Name, p.Topics[topic].Name, l.Partitions[first], l.Partitions[topic]))
 				}
 			}
 		}
-		if sub.Unkeyed != "" && l.tasks[s] > 1 {
-			faults = append(faults, fmt.Errorf("%s: it keeps state on a stream without key that is read from %d partitions, so that its results would depend on their number: key the stream, or read a topic of one partition", sub.Unkeyed, l.tasks[s]))
+		if sub.Unkeyed != "" && l.Tasks[s] > 1 {
+			faults = append(faults, fmt.Errorf("%s: it keeps state on a stream without key that is read from %d partitions, so that its results would depend on their number: key the stream, or read a topic of one partition", sub.Unkeyed, l.Tasks[s]))
 		}
 		for _, topic := range sub.Sources {
-			if p.Topics[topic].Role&RoleRepartition != 0 && l.tasks[p.Topics[topic].Like] > maxUpstream {
-				faults = append(faults, fmt.Errorf("topic %s is written by %d tasks, at most %d are possible: their times must fit into the metadata of one commit", p.Topics[topic].Name, l.tasks[p.Topics[topic].Like], maxUpstream))
+			if p.Topics[topic].Spec.Role&connector.RoleRepartition != 0 && l.Tasks[p.Topics[topic].Like] > maxUpstream {
+				faults = append(faults, fmt.Errorf("topic %s is written by %d tasks, at most %d are possible: their times must fit into the metadata of one commit", p.Topics[topic].Name, l.Tasks[p.Topics[topic].Like], maxUpstream))
 			}
 		}
 	}

@@ -53,13 +53,13 @@ func (w *worker) assign(ctx context.Context, assignments []connector.Assignment)
 		w.gap(a.Partition, a.Gap)
 	}
 	for _, a := range assignments {
-		if l := w.shared.layout.partitions; a.Partition.Partition >= l[a.Topic] {
+		if l := w.shared.layout.Partitions; a.Partition.Partition >= l[a.Topic] {
 			return fmt.Errorf("topic %s has a partition %d and had %d partitions when this run began: start again", w.shared.plan.Topics[a.Topic].Name, a.Partition.Partition, l[a.Topic])
 		}
 	}
 	w.shared.ending.assigned(assignments)
 	for s, sub := range w.shared.plan.Subs {
-		for number := range w.shared.layout.tasks[s] {
+		for number := range w.shared.layout.Tasks[s] {
 			mine := false
 			for _, topic := range sub.Sources {
 				_, ok := byPart[connector.Partition{Topic: topic, Partition: number}]
@@ -81,7 +81,7 @@ func (w *worker) assign(ctx context.Context, assignments []connector.Assignment)
 func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[connector.Partition]connector.Assignment) error {
 	l := w.shared.layout
 	inner, err := w.shared.plan.Build(TaskEnv{
-		Context: ctx, Sub: sub, Partition: number, Partitions: l.partitions, Tasks: l.tasks[sub], Combine: w.shared.combine,
+		Context: ctx, Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], Combine: w.shared.combine,
 	})
 	if err != nil {
 		return err

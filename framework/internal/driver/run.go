@@ -58,7 +58,7 @@ type RestoreEvent struct {
 // shared is what the workers of a process have in common. After Run has made it, only what is atomic or behind mu changes.
 type shared struct {
 	plan     *Plan
-	layout   *layout
+	layout   *Layout
 	log      *slog.Logger
 	budget   *Budget
 	counters *Counters
@@ -135,7 +135,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 		n = runtime.GOMAXPROCS(0)
 	}
 	tasks := 0
-	for _, t := range s.layout.tasks {
+	for _, t := range s.layout.Tasks {
 		tasks += int(t)
 	}
 	n = min(n, tasks)
@@ -205,11 +205,11 @@ func (s *shared) await(running context.Context, stop func(), ended <-chan error,
 func (s *shared) workerConfig(index, workers int, process string, budget int64) connector.WorkerConfig {
 	c := connector.WorkerConfig{
 		Group: s.plan.App, Process: process, Index: index, Hash: s.plan.Hash,
-		Budget: budget / int64(workers), MaxWrite: budget, Rebalance: s.rebalance,
+		Bounded: s.ending != nil, Budget: budget / int64(workers), MaxWrite: budget, Rebalance: s.rebalance,
 		Logger: s.log.With("worker", index),
 	}
 	for i, t := range s.plan.Topics {
-		c.Topics = append(c.Topics, t.Name)
+		c.Topics = append(c.Topics, t.Spec)
 		for _, sub := range s.plan.Subs {
 			for _, topic := range sub.Sources {
 				if topic == int32(i) {

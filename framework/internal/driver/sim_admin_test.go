@@ -23,6 +23,10 @@ var errCrashed = errors.New("this instance crashed")
 
 func (i *instance) Kind() string { return "sim" }
 
+func (i *instance) Capabilities() connector.Capabilities {
+	return connector.Capabilities{Durable: true, Shared: true}
+}
+
 func (i *instance) Admin(context.Context) (connector.Admin, error) { return &simAdmin{i.sim}, nil }
 
 func (i *instance) Open(_ context.Context, c connector.WorkerConfig) (connector.Worker, error) {
@@ -60,11 +64,12 @@ type simAdmin struct{ sim *sim }
 
 func (a *simAdmin) Close() error { return nil }
 
-func (a *simAdmin) Topics(_ context.Context, names []string) ([]connector.TopicInfo, error) {
+func (a *simAdmin) Topics(_ context.Context, topics []connector.TopicSpec) ([]connector.TopicInfo, error) {
 	a.sim.mu.Lock()
 	defer a.sim.mu.Unlock()
-	infos := make([]connector.TopicInfo, len(names))
-	for i, name := range names {
+	infos := make([]connector.TopicInfo, len(topics))
+	for i, t := range topics {
+		name := t.Name
 		infos[i] = connector.TopicInfo{Name: name, Partitions: int32(len(a.sim.topics[name]))}
 	}
 	return infos, nil

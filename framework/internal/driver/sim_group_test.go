@@ -42,7 +42,7 @@ func (g *simGroup) divide(c connector.WorkerConfig) {
 		for p := int32(0); ; p++ {
 			var t simTask
 			for _, topic := range topics {
-				if name := c.Topics[topic]; p < int32(len(g.sim.topics[name])) {
+				if name := c.Topics[topic].Name; p < int32(len(g.sim.topics[name])) {
 					t = append(t, simPlace{name, p})
 				}
 			}

@@ -59,8 +59,8 @@ func newMember(i *instance, c connector.WorkerConfig) *member {
 		out: map[*connector.Record]int64{}, pipes: map[simPlace]*pipe{},
 		woken: make(chan struct{}, 1), changed: make(chan struct{}, 1),
 	}
-	for at, name := range c.Topics {
-		m.topics[name] = int32(at)
+	for at, t := range c.Topics {
+		m.topics[t.Name] = int32(at)
 	}
 	return m
 }
@@ -72,7 +72,7 @@ func (m *member) partition(at simPlace) connector.Partition {
 }
 
 func (m *member) place(p connector.Partition) simPlace {
-	return simPlace{m.config.Topics[p.Topic], p.Partition}
+	return simPlace{m.config.Topics[p.Topic].Name, p.Partition}
 }
 
 func (m *member) own(at simPlace, offset int64) {

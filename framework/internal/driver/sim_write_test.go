@@ -40,7 +40,7 @@ func (m *member) Write(outs []connector.Out, acked func(int, error)) {
 	defer m.sim.mu.Unlock()
 	byPlace := map[simPlace]*flight{}
 	for _, o := range outs {
-		at := simPlace{m.config.Topics[o.Topic], o.Partition}
+		at := simPlace{m.config.Topics[o.Topic].Name, o.Partition}
 		f := byPlace[at]
 		if f == nil {
 			f = &flight{acked: acked}

@@ -17,13 +17,13 @@ var never = map[string]string{
 
 // RepartitionSpec is the policy of a repartition topic: nothing expires, consumed records are purged.
 func RepartitionSpec(name string) connector.TopicSpec {
-	return connector.TopicSpec{Name: name, Configs: with(never, "cleanup.policy", "delete")}
+	return connector.TopicSpec{Name: name, Configs: with(never, "cleanup.policy", "delete"), Role: connector.RoleRepartition}
 }
 
 // ChangelogSpec is the policy of a changelog: compacted only, never deleted by time, since event time of old data would
 // delete what is still state.
 func ChangelogSpec(name string) connector.TopicSpec {
-	return connector.TopicSpec{Name: name, Configs: with(never, "cleanup.policy", "compact")}
+	return connector.TopicSpec{Name: name, Configs: with(never, "cleanup.policy", "compact"), Role: connector.RoleChangelog}
 }
 
 func with(configs map[string]string, key, value string) map[string]string {
@@ -40,16 +40,6 @@ var nameRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
 func CheckName(name string) error {
 	if !nameRule.MatchString(name) {
 		return errors.New("a name of an application, store or repartition is part of topic names: 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'")
-	}
-	return nil
-}
-
-var topicRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-
-// CheckTopic says whether a topic can have the name.
-func CheckTopic(name string) error {
-	if !topicRule.MatchString(name) || name == "." || name == ".." {
-		return errors.New("1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'")
 	}
 	return nil
 }
