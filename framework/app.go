@@ -26,6 +26,9 @@ type App struct {
 // Build checks the topology and the configuration and reports every fault at once. What only the brokers can say is
 // reported by Run, at once too.
 func (t *Topology) Build(c Config) (*App, error) {
+	if c.Name == "" && t.factory().Own {
+		c.Name = "memory" // nothing is kept under it
+	}
 	plan, err := t.Plan(c.Name)
 	via, connectorErr := t.connector(c)
 	if err := errors.Join(c.validate(), err, connectorErr); err != nil {
@@ -47,6 +50,9 @@ func (t *Topology) connector(c Config) (connector.Connector, error) {
 		if via.Kind() == factory.Kind {
 			return via, nil
 		}
+	}
+	if factory.Own {
+		return factory.New(nil)
 	}
 	return nil, fmt.Errorf("the topics are of the connector %q and Config.Connectors has none of that kind", factory.Kind)
 }
@@ -133,3 +139,36 @@ func Run(ctx context.Context, c Config, build func(*Topology)) error {
 	}
 	return app.Run(ctx)
 }
+
+// Start builds the topology and runs it in the background: for graphs in memory, which are emitted into. stop ends it,
+// waits until all that was taken in is done with, and returns what Run did. The end of ctx stops it, too. Without a Logger
+// only warnings are logged.
+func (t *Topology) Start(ctx context.Context, c Config) (stop func() error, err error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(warnings{slog.Default().Handler()})
+	}
+	app, err := t.Build(c)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx) }() // stop waits for it
+	return sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	}), nil
+}
+
+// warnings is a log handler that passes warnings and errors.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+
+func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }

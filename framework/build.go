@@ -70,8 +70,17 @@ func (b *build) divide() {
 			return
 		}
 		b.sub[n.id] = sub
-		for _, next := range slices.Concat(n.in, n.out) {
-			mark(next, sub)
+		for _, up := range n.in {
+			mark(up, sub)
+		}
+		for _, e := range n.out {
+			mark(e.to, sub)
+		}
+		if n.loop != nil {
+			mark(n.loop.head, sub)
+			for _, end := range n.loop.ends {
+				mark(end, sub)
+			}
 		}
 	}
 	for _, n := range b.topology.nodes {
@@ -131,6 +140,9 @@ func (b *build) number() {
 			role = connector.RoleRepartition
 		}
 		at := add(n.reads, role, b.sub[n.id])
+		if n.reads.input != nil {
+			b.plan.Topics[at].Port = n.reads.input.port
+		}
 		b.plan.Topics[at].Start, b.plan.Topics[at].SkipGap = n.reads.source.start, n.reads.source.gap == Skip
 		sub := &b.plan.Subs[b.sub[n.id]]
 		sub.Sources = append(sub.Sources, at)
@@ -173,7 +185,7 @@ func (b *build) open() {
 		for i := range partitions {
 			partitions[i] = 1
 		}
-		_, err := b.task(env{Context: context.Background(), Sub: sub, Partitions: partitions, Tasks: 1})
+		_, err := b.task(env{Context: context.Background(), Closing: context.Background(), Sub: sub, Partitions: partitions, Tasks: 1})
 		if err != nil {
 			b.faults = append(b.faults, err)
 		}
@@ -183,7 +195,7 @@ func (b *build) open() {
 
 // task makes a task of a sub-topology.
 func (b *build) task(e env) (task *engine.Task, err error) {
-	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes))}
+	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes)), by: make([]*opening, len(b.topology.nodes)), loops: map[*node]any{}}
 	defer func() {
 		if p := recover(); p != nil {
 			task, err = nil, fmt.Errorf("task %s: operator %s panicked while it was built: %v", o.task.ID, o.node, p)
@@ -198,7 +210,13 @@ func (b *build) task(e env) (task *engine.Task, err error) {
 			continue
 		}
 		o.node = n
-		o.task.AddInput(engine.Input{Topic: at, Name: b.plan.Topics[at].Name, Partition: e.Partition, Handle: n.source(o)})
+		in := engine.Input{Topic: at, Name: b.plan.Topics[at].Name, Partition: e.Partition}
+		if input := n.reads.input; input != nil {
+			in.Receipts, in.Entry = true, input.entry(o, n)
+		} else {
+			in.Handle = n.source(o)
+		}
+		o.task.AddInput(in)
 	}
 	return o.task, nil
 }
@@ -216,7 +234,7 @@ func (b *build) store(n *node, name, types string) int32 {
 		if n.name == "" {
 			b.fault("%s%s: it keeps state and needs a name", n, b.after(n))
 		}
-		if n.in[0].rekeyed {
+		if slices.ContainsFunc(n.in, func(up *node) bool { return up.rekeyed }) {
 			b.fault("%s: it keeps state by key, and the key changed before it: put Repartition(name) between", n)
 		}
 	}

@@ -53,6 +53,7 @@ func (b *build) check() {
 		}
 	}
 	b.checkTopics()
+	b.checkLoops()
 	b.checkConnector()
 }
 

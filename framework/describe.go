@@ -27,7 +27,7 @@ func (d Description) String() string {
 			}
 			var to []string
 			for _, out := range n.out {
-				to = append(to, out.String())
+				to = append(to, out.to.String())
 			}
 			if n.writes != nil {
 				to = append(to, "topic "+n.writes.title())
@@ -76,7 +76,7 @@ func (d Description) Mermaid() string {
 			fmt.Fprintf(&s, "  %s --> n%d\n", topic(n.reads), n.id)
 		}
 		for _, out := range n.out {
-			fmt.Fprintf(&s, "  n%d --> n%d\n", n.id, out.id)
+			fmt.Fprintf(&s, "  n%d --> n%d\n", n.id, out.to.id)
 		}
 		if n.writes != nil {
 			fmt.Fprintf(&s, "  n%d --> %s\n", n.id, topic(n.writes))

@@ -43,6 +43,29 @@ sub-topology 1
 	}
 }
 
+func TestTheDescriptionShowsEachInputOfAnOperatorAndItsStores(t *testing.T) {
+	top := framework.New()
+	s := top.From(numbers)
+	s.CombineLatest("both", s, tens).ToOneOf(bySize, results, more)
+	s.Process2("", top.From(third), ownMerge).Print()
+	if _, err := top.Plan("app"); err != nil {
+		t.Fatal(err)
+	}
+	const want = `sub-topology 0
+  source in [string, int] <- topic in -> combine-latest both, combine-latest both, process2 6
+  combine-latest both [string, int] -> to-one-of 2 (store both-1) (store both-2)
+  to-one-of 2 [string, int] -> sink out, sink more
+  sink out -> topic out
+  sink more -> topic more
+  source third [string, int] <- topic third -> process2 6
+  process2 6 [string, int] -> print 7
+  print 7
+`
+	if got := top.Describe().String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestTheDescriptionAsMermaidShowsNodesAndTopics(t *testing.T) {
 	top := framework.New()
 	wordcount(top)

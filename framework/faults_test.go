@@ -160,6 +160,100 @@ func TestBuildRefusesATopologyWithAFault(t *testing.T) {
 			"aggregate maps: in [2]map[string]int: Fold would share one map[string]int between all keys: use FoldNew with a function that makes a new one",
 		},
 		{
+			"with a scan without name", func(t *framework.Topology) { t.From(numbers).Scan("", 0, add) },
+			"scan 1 (after [source in]): it keeps state and needs a name: its store and topics are called after it",
+		},
+		{
+			"with a scan without name after a change of key", func(t *framework.Topology) { t.From(numbers).KeyBy(parity).Scan("", 0, add) },
+			"scan 4 (after [key-by 1]): it keeps state and needs a name: its store and topics are called after it",
+		},
+		{
+			"with a map that Scan would share", func(t *framework.Topology) {
+				t.From(numbers).Scan("seen", map[int]bool{}, func(m map[int]bool, _ int) map[int]bool { return m })
+			},
+			"scan seen: its first accumulator, of type map[int]bool, would be shared by all keys and changed in place: begin with one that holds no map, slice or pointer, or keep state of your own in a Process",
+		},
+		{
+			"with an accumulator of a scan that no codec can be inferred for", func(t *framework.Topology) {
+				t.From(numbers).Scan("any", any(nil), func(any, int) any { return nil })
+			},
+			"scan any: its values: no codec for the interface interface {}: bytes do not tell which type to decode to: use a concrete type, or name a codec, made by codec.New",
+		},
+		{
+			"with a sliding window of no values", func(t *framework.Topology) { t.From(numbers).Sliding("last", 0, sum).To(results) },
+			"sliding last: Sliding(0): the last values are at least 1",
+		},
+		{
+			"with a sliding window of values that no codec can be inferred for", func(t *framework.Topology) {
+				t.From(numbers).Map(func(int) chan int { return nil }).Sliding("last", 2, func([]chan int) int { return 0 })
+			},
+			"sliding last: its values: no codec for chan int: it has no bytes that mean anything elsewhere: use another type, or name a codec, made by codec.New",
+		},
+		{
+			"with a combination without name", func(t *framework.Topology) { t.From(numbers).CombineLatest("", t.From(more), tens) },
+			"combine-latest 2 (after [source in]): it keeps state and needs a name: its store and topics are called after it",
+		},
+		{
+			"with a combination whose store is called as another one", func(t *framework.Topology) {
+				t.From(numbers).CombineLatest("both", t.From(more), tens)
+				t.From(numbers).Grouped().Count("both-2")
+			},
+			`combine-latest both and count both-2 have a store of the same name "both-2": each store has its own`,
+		},
+		{
+			"with a combination of keys that are encoded in two ways", func(t *framework.Topology) {
+				byNumber := t.From(frameworktest.Topic("by-number", decimal, decimal))
+				t.From(numbers).KeyBy(double).CombineLatest("both", byNumber, tens)
+			},
+			"combine-latest both: its keys: they are encoded as int after repartitioned both-1 and as decimal after source by-number, which puts one key into two partitions: set one codec by Codecs",
+		},
+		{
+			"with a combination of streams of two topologies", func(t *framework.Topology) {
+				t.From(numbers).CombineLatest("both", framework.New().From(more), tens)
+			},
+			"combine-latest both: its input source more belongs to another topology",
+		},
+		{
+			"with a combination that none of its streams triggers", func(t *framework.Topology) {
+				framework.CombineLatestOn("both", 0, sum, t.From(numbers), t.From(more))
+			},
+			"combine-latest both: CombineLatestOn(0) of 2 streams: from 1 to all of them hand something on",
+		},
+		{
+			"with a combination that more streams trigger than there are", func(t *framework.Topology) {
+				framework.CombineLatestOn("both", 3, sum, t.From(numbers), t.From(more))
+			},
+			"combine-latest both: CombineLatestOn(3) of 2 streams: from 1 to all of them hand something on",
+		},
+		{
+			"with an operator of two inputs that keeps state without name", func(t *framework.Topology) {
+				t.From(numbers).Process2("", t.From(more), minus).To(results)
+			},
+			"process2 2 (after [source in]): it keeps state and needs a name",
+		},
+		{
+			"with an operator of two inputs that keeps state after a change of key on one", func(t *framework.Topology) {
+				t.From(numbers).Process2("minus", t.From(more).KeyBy(parity), minus).To(results)
+			},
+			"process2 minus: it keeps state by key, and the key changed before it: put Repartition(name) between",
+		},
+		{
+			"with an operator of two inputs whose output ends nowhere", func(t *framework.Topology) {
+				t.From(numbers).Process2("", t.From(more), ownMerge)
+			},
+			"process2 2 (after [source in]): nothing takes its output: end the stream with To, ForEach or an aggregate",
+		},
+		{
+			"with no topics to choose from", func(t *framework.Topology) { t.From(numbers).ToOneOf(bySize) },
+			"to-one-of 1: ToOneOf has no topics: name those that may be chosen",
+		},
+		{
+			"with an empty topic to choose from", func(t *framework.Topology) {
+				t.From(numbers).ToOneOf(bySize, results, framework.Topic[string, int]{})
+			},
+			"sink 3: its topic is empty: make topics with a connector's package, for example kafka.Topic",
+		},
+		{
 			"with an operator of the user's that keeps state after a change of key", func(t *framework.Topology) {
 				t.From(numbers).KeyBy(parity).Process("seen", stateful("seen")).To(results)
 			},

@@ -10,8 +10,11 @@ var errKeyMoved = errors.New("the key is not the one that was read: an operator 
 
 // keptKey returns a check of the keys that a stateful operator is given; nil where nothing before it can have changed
 // them. It holds for records that are being read, not for what is emitted at the end of a round.
-func keptKey[K comparable](op *Op) func(k K) error {
-	if !op.n.in[0].unchecked {
+func keptKey[K comparable](op *Op) func(k K) error { return keptKeyOf[K](op, 0) }
+
+// keptKeyOf is keptKey for one of several inputs.
+func keptKeyOf[K comparable](op *Op, port int) func(k K) error {
+	if !op.n.in[port].unchecked {
 		return nil
 	}
 	read, task := keyCell[K](op.o, true), op.o.task

@@ -21,8 +21,14 @@ type law struct {
 	op   func(s stream) stream
 	// coalesced: only the last result of a round is handed on, so that only final values can be compared.
 	coalesced bool
+	// arrival: results depend on the order in which records of several partitions come together.
+	arrival bool
 	// free: it allocates nothing for a record.
 	free bool
+	// stores: how many it keeps, each of which allocates once a round.
+	stores int
+	// deletes: a tombstone deletes what it keeps and goes no further.
+	deletes bool
 }
 
 // operators is the list of all operators that a stream can go through. A new one gets a line here.
@@ -60,6 +66,8 @@ var operators = []law{
 			return func(m *framework.Meta, _ string, n int) error { return next(m, n%2 == 0, n) }
 		}).KeyBy(parity)
 	}},
+	{name: "process2", free: true, op: func(s stream) stream { return s.Process2("", s.Map(double), ownMerge) }},
+	{name: "process2 with state", op: func(s stream) stream { return s.Process2("minus", s.Map(double), minus) }},
 	{name: "process with state", op: func(s stream) stream { return s.Process("totals", total(framework.StoreOf[string, int]("totals"))) }},
 	{name: "repartition", op: func(s stream) stream { return s.KeyBy(parity).Repartition("by-parity") }},
 	{name: "through", op: func(s stream) stream { return s.Through(middle) }},
@@ -84,6 +92,26 @@ var operators = []law{
 		sums := s.Grouped().Reduce("sums", add).Stream()
 		return sums.Grouped().Reduce("highest", func(a, b int) int { return max(a, b) }).Stream()
 	}},
+	{name: "scan", free: true, stores: 1, op: func(s stream) stream { return s.Scan("totals", 0, add) }},
+	{name: "scan by another key", arrival: true, op: func(s stream) stream { return s.KeyBy(parity).Scan("totals", 0, add) }},
+	{name: "scan of a scan", free: true, stores: 2, op: func(s stream) stream { return s.Scan("totals", 0, add).Scan("totals-of-totals", 0, add) }},
+	{name: "sliding", free: true, stores: 1, op: func(s stream) stream { return s.Sliding("last", 1, sum) }},
+	{name: "sliding of several values", free: true, stores: 1, op: func(s stream) stream { return s.Merge(s).Sliding("last", 2, digits) }},
+	{name: "sliding by another key", arrival: true, op: func(s stream) stream { return s.KeyBy(parity).Sliding("last", 1, sum) }},
+	{name: "combine-latest", free: true, stores: 2, deletes: true, op: func(s stream) stream { return s.CombineLatest("both", s.Map(double), tens) }},
+	{name: "combine-latest of many", free: true, stores: 3, deletes: true, op: func(s stream) stream {
+		return framework.CombineLatest("all", digits, s, s.Map(double), s)
+	}},
+	{name: "combine-latest on one", free: true, stores: 2, deletes: true, op: func(s stream) stream {
+		return framework.CombineLatestOn("all", 1, digits, s, s.Map(double))
+	}},
+	{name: "combine-latest of three", free: true, stores: 3, deletes: true, op: func(s stream) stream {
+		return framework.Combine3("all", s, s.Map(double), s, func(a, b, c int) int { return a + b + c })
+	}},
+	{name: "combine-latest by another key", arrival: true, deletes: true, op: func(s stream) stream {
+		return s.KeyBy(parity).CombineLatest("both", s.Map(double).KeyBy(parity), tens)
+	}},
+	{name: "with-latest", free: true, stores: 2, deletes: true, op: func(s stream) stream { return s.WithLatest("both", s.Map(double), tens) }},
 	{name: "table", coalesced: true, op: func(s stream) stream { return s.Table("last").Stream() }},
 }
 
@@ -119,6 +147,9 @@ func TestLawItMakesNoDifferenceHowRecordsAreBatchedOrWhenTasksAreRebuilt(t *test
 	}
 	for _, l := range operators {
 		for _, partitions := range []int{1, 3} {
+			if l.arrival && partitions > 1 {
+				continue
+			}
 			t.Run(fmt.Sprint(l.name, " on ", partitions), func(t *testing.T) {
 				var want map[string]string
 				for mode, pipe := range modes {
@@ -185,6 +216,10 @@ func TestLawTombstonesGoThroughOrAreCounted(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			d := frameworktest.New(t, func(t *framework.Topology) { l.op(t.Table("in", numbers).Stream()).To(results) })
 			pipeText(d, "in", "a=2@10 a=-@20")
+			if l.deletes {
+				d.Read(results) // a tombstone there fails the test
+				return
+			}
 			tombstones := 0
 			for _, r := range d.ReadRaw("out") {
 				if r.Value == nil {
@@ -207,8 +242,8 @@ func TestLawNoKeyStaysNoKeyOrIsCounted(t *testing.T) {
 			}
 			pipeText(d, "in", "-=2@10")
 			records := d.ReadRaw("out")
-			if len(records) == 0 {
-				equalDropped(t, d, map[string]int64{"null_key": 1})
+			if dropped := d.Dropped(); len(records) == 0 && (len(dropped) != 1 || dropped["null_key"] == 0) { // once for each input
+				t.Errorf("dropped %v, want null_key", dropped)
 			}
 			for _, r := range records {
 				if r.Key != nil && string(r.Key) != parity(2) {
@@ -231,7 +266,7 @@ func TestLawNothingIsAllocatedForARecord(t *testing.T) {
 				s := t.From(hotKeyed)
 				l.op(s).ForEach(func(_ context.Context, n int) error { seen += n; return nil })
 			})
-			if allocs := testing.AllocsPerRun(20, step); allocs > 0 {
+			if allocs := testing.AllocsPerRun(20, step); allocs > float64(l.stores) {
 				t.Errorf("%.0f allocations for %d records", allocs, hotRecords)
 			}
 			if seen == 0 {

@@ -85,13 +85,17 @@ func (s Stream[K, V]) With[A any, K2 comparable, V2 any](name string, op func(ar
 
 // guard enters a user's operator, so that its panics and errors have its name, and sees to its keys.
 func guard[K comparable, V any, K2 comparable, V2 any](o *Op, next Emit[K2, V2], op Operator[K, V, K2, V2]) Emit[K, V] {
-	entered, id := o.enter()
 	if _, same := any((*K)(nil)).(*K2); !same {
 		next = rekeying(next)
 	}
-	in := op(o, next)
+	return entering(o, 0, op(o, next))
+}
+
+// entering takes one input of a user's operator.
+func entering[K comparable, V any](o *Op, port int, in Emit[K, V]) Emit[K, V] {
+	entered, id := o.enter()
 	if o.stateful {
-		in = checking(o, in)
+		in = checking(o, port, in)
 	}
 	return func(m *Meta, k K, v V) error {
 		*entered = id
@@ -114,8 +118,8 @@ func rekeying[K comparable, V any](next Emit[K, V]) Emit[K, V] {
 }
 
 // checking holds what comes to an operator with state to the key that was read.
-func checking[K comparable, V any](o *Op, in Emit[K, V]) Emit[K, V] {
-	kept := keptKey[K](o)
+func checking[K comparable, V any](o *Op, port int, in Emit[K, V]) Emit[K, V] {
+	kept := keptKeyOf[K](o, port)
 	if kept == nil {
 		return in
 	}

@@ -19,7 +19,7 @@ func repartitioned(n *node, name string, repartition func() *node) *node {
 		return n
 	}
 	read := repartition()
-	n.out[len(n.out)-1].automatic, read.automatic = true, true
+	n.out[len(n.out)-1].to.automatic, read.automatic = true, true
 	return read
 }
 
@@ -30,7 +30,7 @@ func repartition[K comparable, V any](s Stream[K, V], name string) Stream[K, V] 
 	n.writes, n.sink = topic, true
 	n.open = func(o *opening) any {
 		keys, values := o.codecs[K, V](n, s.n.keys, s.n.values)
-		return writing(o, n, o.build.topic(topic), keys, values)
+		return writing(o, n, o.build.topic(topic), keys, values, nil)
 	}
 	return Stream[K, V]{n: readBack[K, V](n, topic, s.n.keys, s.n.values)}
 }

@@ -19,7 +19,7 @@ func (s Stream[K, V]) Split(when ...func(V) bool) []Stream[K, V] {
 		entered, id := op.enter()
 		outs := make([]Emit[K, V], len(branches))
 		for i, b := range branches {
-			outs[i] = o.emit(b.n).(Emit[K, V])
+			outs[i] = o.emit(edge{to: b.n}).(Emit[K, V])
 		}
 		all := downstream[K, V](o, n)
 		return Emit[K, V](func(m *Meta, k K, v V) error {

@@ -71,18 +71,38 @@ type opening struct {
 	task  *engine.Task
 	build *build
 	env   env
-	emits []any // by node
-	node  *node // that is being opened, for messages
-	cells []any // *K: where sources note the key that they read
+	emits []any         // by node
+	by    []*opening    // that opened it, by node: this one, or that of a stage behind it
+	node  *node         // that is being opened, for messages
+	cells []any         // *K: where sources note the key that they read
+	loops map[*node]any // queues of loops, by their heads
 }
 
-// emit returns the Emit that takes the node's input, opening the node where it is not open yet.
-func (o *opening) emit(n *node) any {
+// behind returns the opening of a stage of this one's task.
+func (o *opening) behind(task *engine.Task) *opening {
+	e := o.env
+	e.Context = e.Closing // what was taken in is finished
+	return &opening{task: task, build: o.build, env: e, emits: o.emits, by: o.by, node: o.node, loops: map[*node]any{}}
+}
+
+// ports are the Emits of a node that tells its inputs apart, by port.
+type ports []any
+
+// emit returns the Emit that the edge leads to, opening its node where it is not open yet.
+func (o *opening) emit(e edge) any {
+	n := e.to
 	if o.emits[n.id] == nil {
 		before := o.node
 		o.node = n
+		o.by[n.id] = o
 		o.emits[n.id] = n.open(o)
 		o.node = before
+	}
+	if o.by[n.id] != o && o.build.scratch {
+		o.build.meets(n)
+	}
+	if in, ok := o.emits[n.id].(ports); ok {
+		return in[e.port]
 	}
 	return o.emits[n.id]
 }

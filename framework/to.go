@@ -9,7 +9,8 @@ import (
 )
 
 // To writes the stream to a topic: key, value, time and headers. A record is put into the partition that Kafka's default
-// partitioner chooses for its key; without a key, into one that belongs to the task. A tombstone is written as null.
+// partitioner chooses for its key; without a key, into one that belongs to the task; Topic.PartitionBy chooses another
+// one. A tombstone is written as null.
 func (s Stream[K, V]) To(topic Topic[K, V]) { to(s, topic) }
 
 // Through writes the stream to a topic of the user's own and reads it back: as To, then From.
@@ -19,15 +20,21 @@ func (s Stream[K, V]) Through(topic Topic[K, V]) Stream[K, V] {
 }
 
 func to[K comparable, V any](s Stream[K, V], topic Topic[K, V]) {
+	if topic.loop != nil {
+		feedBack(s, topic.loop)
+		return
+	}
 	n := s.n.topology.add("sink", topic.name, s.n)
 	describe[K, V](n)
 	n.sink = true
 	n.writes = &topicUse{name: topic.name, spec: topic.spec, factory: topic.factory, types: typesOf[K, V](), uncoded: topic.keys == nil || topic.values == nil}
-	n.open = func(o *opening) any { return writing(o, n, o.build.topic(n.writes), topic.keys, topic.values) }
+	n.open = func(o *opening) any {
+		return writing(o, n, o.build.topic(n.writes), topic.keys, topic.values, topic.place)
+	}
 }
 
 // writing returns the Emit that encodes records for a topic.
-func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.Codec[K], values codec.Codec[V]) Emit[K, V] {
+func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.Codec[K], values codec.Codec[V], place func(K, V, int) int) Emit[K, V] {
 	op := &Op{o: o, n: n}
 	entered, id := op.enter()
 	task, partitions := o.task, o.env.Partitions[topic]
@@ -45,6 +52,13 @@ func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.C
 			}
 			out.Key = arena.End(b)
 			out.Partition = engine.PartitionOf(out.Key, partitions)
+		}
+		if place != nil {
+			p := place(k, v, int(partitions))
+			if p < 0 || p >= int(partitions) {
+				return op.fail(m, fmt.Errorf("partition %d of topic %s was chosen by PartitionBy, which has partitions 0 to %d", p, n.writes.name, partitions-1))
+			}
+			out.Partition = int32(p)
 		}
 		if !m.Deleted {
 			b, err := values.Append(arena.Begin(), v)

@@ -21,6 +21,9 @@ type Topic[K comparable, V any] struct {
 	factory connector.Factory
 	spec    connector.TopicSpec
 	source  sourceOptions
+	place   func(k K, v V, partitions int) int // nil: by the key's bytes
+	loop    *loopUse                           // it is the end of a loop
+	input   *inputUse                          // it is an in-memory input
 }
 
 // sourceOptions say how a topic is read.
@@ -57,6 +60,18 @@ func (t Topic[K, V]) OnBadTime(p Policy) Topic[K, V] { t.source.badTime = p; ret
 // they were read: Fail (the default) stops with an error that wraps ErrGap, Skip goes on at the log's beginning and
 // counts the gap.
 func (t Topic[K, V]) OnGap(p Policy) Topic[K, V] { t.source.gap = p; return t }
+
+// PartitionBy says where a record goes when the topic is a sink: f returns a partition from 0 to partitions-1; another
+// one is an error that names the record. f is called for each record on the task's goroutine, with the zero
+// key where there is none and the zero value of a tombstone. Without it a record goes where Kafka's default
+// partitioner puts its key, and one without key to a partition of its task.
+//
+// Whoever reads the topic and keeps state by key needs all records of a key in one partition: then f may look at
+// nothing but the key.
+func (t Topic[K, V]) PartitionBy(f func(k K, v V, partitions int) int) Topic[K, V] {
+	t.place = f
+	return t
+}
 
 // StartEarliest begins at the oldest record where the group has committed nothing. It is the default.
 func (t Topic[K, V]) StartEarliest() Topic[K, V] { t.source.start = connector.Start{}; return t }

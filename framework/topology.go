@@ -25,12 +25,14 @@ func New() *Topology { return &Topology{} }
 type node struct {
 	topology *Topology
 	id       int
-	kind     string // "map"
-	name     string // given by the user, of what stores and topics are called after; "" where none is asked for
-	label    string // given by Named; "": the name
-	in, out  []*node
+	kind     string  // "map"
+	name     string  // given by the user, of what stores and topics are called after; "" where none is asked for
+	label    string  // given by Named; "": the name
+	in       []*node // by port; a node may be there twice
+	out      []edge
 
-	// open builds the operator for a task and returns the Emit that takes its input.
+	// open builds the operator for a task and returns the Emit that takes its input, of whatever port; or ports, with an
+	// Emit for each.
 	open func(o *opening) any
 	// source connects a source node: it returns what takes fetched records.
 	source func(o *opening) handler
@@ -46,6 +48,13 @@ type node struct {
 	automatic     bool // an operator added it for itself; it has that one's name
 	reads, writes *topicUse
 	stores        []*storeUse
+	loop          *loopUse // it is an end of a loop, or its head
+}
+
+// edge leads from a node to an input of another one.
+type edge struct {
+	to   *node
+	port int // index into to.in
 }
 
 // topicUse is a topic that the graph reads or writes.
@@ -57,6 +66,7 @@ type topicUse struct {
 	factory  connector.Factory
 	types    string // of key and value
 	uncoded  bool   // a codec is missing
+	input    *inputUse
 }
 
 // storeUse is a store that a node keeps.
@@ -68,11 +78,11 @@ type storeUse struct {
 func (t *Topology) add(kind, name string, in ...*node) *node {
 	n := &node{topology: t, id: len(t.nodes), kind: kind, name: name, in: in}
 	t.nodes = append(t.nodes, n)
-	for _, up := range in {
+	for port, up := range in {
 		if up.topology != t {
 			t.fault(fmt.Errorf("%s: its input %s belongs to another topology", n, up))
 		}
-		up.out = append(up.out, n)
+		up.out = append(up.out, edge{n, port})
 	}
 	return n
 }
@@ -99,6 +109,10 @@ func (t *Topology) Table[K comparable, V any](name string, from Topic[K, V]) Tab
 }
 
 func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *node {
+	if from.loop != nil {
+		t.fault(fmt.Errorf("%s is read: %w", from.loop.head, errLoopRead))
+		return from.loop.head
+	}
 	types := typesOf[K, V]()
 	at := slices.IndexFunc(t.nodes, func(n *node) bool {
 		return n.reads != nil && !n.reads.internal && n.reads.name == from.name
@@ -121,7 +135,7 @@ func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *nod
 	describe[K, V](n)
 	n.keys, n.values = from.keys, from.values
 	n.unkeyed = isNone[K]()
-	n.reads = &topicUse{name: from.name, spec: from.spec, source: from.source, factory: from.factory, types: types, uncoded: from.keys == nil || from.values == nil}
+	n.reads = &topicUse{name: from.name, spec: from.spec, source: from.source, factory: from.factory, types: types, uncoded: from.input == nil && (from.keys == nil || from.values == nil), input: from.input}
 	n.source = func(o *opening) handler {
 		return decoding(o, n, from.keys, from.values, from.source, nulls, downstream[K, V](o, n))
 	}

@@ -56,10 +56,11 @@ type Admin interface {
 type Worker interface {
 	Reader
 	Writer
-	// Wake makes a Poll that waits return at once. It may be called from any goroutine.
+	// Wake makes a Poll that waits return at once; where none waits, the next one. It may be called from any goroutine.
 	Wake()
 	// Close leaves the group and releases everything; what is not acknowledged by then is given up,
-	// its acked functions having been called with an error. It is safe to call twice.
+	// its acked functions having been called with an error. It is safe to call twice. A Poll that waits on another
+	// goroutine ends with an error; so do Poll and Commit afterwards, and what is written is acknowledged with one.
 	Close(ctx context.Context) error
 }
 
@@ -68,7 +69,8 @@ type Reader interface {
 	// Poll waits up to wait for something to happen and returns it; wait 0 only looks. Without records, fetched records
 	// are left where they are: the connector keeps a bounded number of them.
 	// Events come before runs, each in the order in which they happened. Until the next call of Poll
-	// no partition is taken away. The batch is valid until the next call; the slices of
+	// no partition is taken away. The end of ctx ends a Poll that waits, with or without an error.
+	// The batch is valid until the next call; the slices of
 	// records belong to the caller until Recycle. An error is final for the worker.
 	Poll(ctx context.Context, wait time.Duration, records bool) (Batch, error)
 	// Recycle hands a run's records back for reuse; their bytes may be reused as well.
@@ -95,6 +97,7 @@ type Writer interface {
 	Write(records []Out, acked func(bytes int, err error))
 	// Commit stores the positions for the group and blocks until answered. Positions of partitions that are no
 	// longer this worker's are refused: then the error is a *CommitError that names them and the others are committed.
+	// Where the connector is atomic, a call without positions commits what was written.
 	Commit(ctx context.Context, positions []Position) error
 	// Purge allows the connector to delete records below the positions. It does not block, and may do nothing.
 	Purge(positions []Position)
@@ -209,7 +212,8 @@ type Batch struct {
 type EventKind int8
 
 const (
-	// Assigned: the partitions are this worker's from now on, paused until Resume.
+	// Assigned: the partitions are this worker's from now on, paused until Resume. A worker that joins is told of an assignment
+	// in any case, without partitions where there is nothing for it.
 	Assigned EventKind = iota
 	// Revoked: the partitions are to be let go; they may still be committed until Done is called.
 	Revoked
@@ -263,4 +267,6 @@ type Factory struct {
 	Check func(name string) error
 	// New makes the connector from the environment.
 	New func(getenv func(name string) string) (Connector, error)
+	// Own: New asks nothing of the environment, and makes the connector where the configuration names none.
+	Own bool
 }

@@ -30,6 +30,9 @@ type Driver struct {
 	tasks  []*task     // by sub-topology, then by partition
 	ctx    context.Context
 
+	now      int64 // the virtual wall clock, ns since the epoch
+	inside   bool  // functions of the graph are running
+	late     error // of a record whose emitter did not wait
 	batching bool
 	piped    int                   // records since the topology was at rest
 	err      error                 // the application stopped with it
@@ -117,8 +120,7 @@ func (d *Driver) Rebuild() {
 		d.fatal(err)
 	}
 	for i, t := range d.tasks {
-		_, drops := old[i].Counts()
-		for reason, n := range drops {
+		for reason, n := range counts(old[i].Task) {
 			d.dropped[reason] += n
 		}
 		if err := d.resume(t, old[i].committed); err != nil {

@@ -129,8 +129,7 @@ func (d *Driver) stores[K comparable, V any](h framework.Store[K, V]) (found []*
 func (d *Driver) Dropped() map[string]int64 {
 	sum := d.dropped
 	for _, t := range d.tasks {
-		_, drops := t.Counts()
-		for reason, n := range drops {
+		for reason, n := range counts(t.Task) {
 			sum[reason] += n
 		}
 	}

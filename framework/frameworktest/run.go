@@ -36,15 +36,20 @@ func (d *Driver) open() ([]*task, error) {
 	for sub, n := range d.layout.Tasks {
 		for partition := range n {
 			inner, err := d.plan.Build(driver.TaskEnv{
-				Context: d.ctx, Sub: sub, Partition: partition, Partitions: d.layout.Partitions, Tasks: n, Combine: combine,
+				Context: d.ctx, Closing: d.ctx, Sub: sub, Partition: partition, Partitions: d.layout.Partitions, Tasks: n, Combine: combine,
 			})
 			if err != nil {
 				return nil, err
 			}
 			t := &task{Task: inner}
-			for i := range inner.Inputs() {
+			t.Begin(t.pool.NewArena())
+			d.begin(inner.Stages())
+			for i, in := range inner.Inputs() {
 				t.Seek(i, 0, engine.Times{})
 				t.committed = append(t.committed, t.PositionOf(i))
+				if port := d.plan.Topics[in.Topic].Port; port != nil {
+					port.Attach(&host{driver: d, task: t, input: i})
+				}
 			}
 			tasks = append(tasks, t)
 		}
@@ -68,6 +73,9 @@ func (d *Driver) settle() error {
 				busy = true
 				err = d.flush(t)
 			}
+			if d.late != nil {
+				err, d.late = d.late, nil
+			}
 			if left -= n; left < 0 && err == nil {
 				err = errRestless
 			}
@@ -88,16 +96,21 @@ var nextHeader = connector.Header{Key: "of the next record"}
 
 var errRestless = errors.New("the topology does not come to rest: it reads a topic that it writes, and each record makes another one")
 
-// process gives a task all records that it can read now, and returns how many there were.
+// process lets a task do what it can now, and returns how much that was: timers that fired, records.
 func (d *Driver) process(t *task) (n int, err error) {
-	t.Begin(t.pool.NewArena())
+	d.inside = true
+	defer func() { d.inside = false }()
+	if n, err = d.turn(t.Task); err != nil {
+		return n, err
+	}
+	d.take(t)
 	var ends []int64
 	for _, in := range t.Inputs() {
 		ends = append(ends, int64(len(d.topics[in.Topic].partitions[in.Partition])))
 	}
 	for ; ; n++ {
 		input := d.next(t, ends)
-		if input < 0 {
+		if input < 0 || t.Blocked() {
 			return n, nil
 		}
 		in := t.Inputs()[input]
@@ -111,6 +124,9 @@ func (d *Driver) process(t *task) (n int, err error) {
 		}
 		poison(r)
 		if err != nil {
+			return n, err
+		}
+		if _, err := d.turn(t.Task); err != nil {
 			return n, err
 		}
 		d.take(t)
@@ -136,6 +152,7 @@ func (d *Driver) flush(t *task) error {
 	}
 	d.take(t)
 	t.Arena().Release()
+	t.Begin(t.pool.NewArena())
 	for i := range t.committed {
 		t.committed[i] = t.PositionOf(i)
 	}

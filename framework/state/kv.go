@@ -294,4 +294,11 @@ func entryBytes[K comparable, V any](key string) int64 {
 	return int64(unsafe.Sizeof(entry[K, V]{})) + 2*int64(len(key)) + 32
 }
 
-func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+// stringBytes returns the bytes of s, which are not to be changed. Those of an empty key are not nil, which is no key: a
+// compacted topic refuses it.
+func stringBytes(s string) []byte {
+	if s == "" {
+		return []byte{}
+	}
+	return unsafe.Slice(unsafe.StringData(s), len(s))
+}

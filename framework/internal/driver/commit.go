@@ -24,6 +24,9 @@ func (w *worker) commitAfter() time.Duration {
 	if w.shared.ending != nil && w.idle() && !w.retrying {
 		return 0
 	}
+	if w.shared.ending != nil && w.shared.atomic && w.caughtUp() {
+		return 0
+	}
 	return w.shared.commitEvery
 }
 
@@ -41,9 +44,19 @@ func (w *worker) idle() bool {
 	return !w.dirty && len(w.closed) == 0
 }
 
+// caughtUp says that all is processed that is known to be there.
+func (w *worker) caughtUp() bool {
+	for _, p := range w.parts {
+		if !p.empty() || p.lag() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // commit sends the positions that are settled. One commit at a time is in flight; its answer is taken by answer.
 func (w *worker) commit(ctx context.Context) {
-	if len(w.settled) == 0 || w.committing {
+	if len(w.settled) == 0 && !w.unsaved || w.committing {
 		return
 	}
 	latest := map[*partition]int{}
@@ -65,10 +78,10 @@ func (w *worker) commit(ctx context.Context) {
 	}
 	w.settled = w.settled[:0]
 	w.committed = time.Now()
-	if len(positions) == 0 {
+	if len(positions) == 0 && !w.unsaved {
 		return
 	}
-	w.committing = true
+	w.committing, w.unsaved = true, false
 	go func() { // answer, or drain, waits for it
 		err := w.client.Commit(ctx, positions)
 		w.commits <- commitResult{ours, err}

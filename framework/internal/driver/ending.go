@@ -29,6 +29,11 @@ func newEnding(p *Plan, l *Layout, owned *Owned) (*ending, error) {
 	if at := p.cycle(); at >= 0 {
 		return nil, fmt.Errorf("a bounded run cannot end: sub-topology %d feeds itself through a topic", at)
 	}
+	for _, t := range p.Topics {
+		if t.Port != nil {
+			return nil, fmt.Errorf("a bounded run cannot end: input %s has no end; end the context instead", t.Name)
+		}
+	}
 	return &ending{
 		plan: p, layout: l, owned: owned, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
 		ends: map[int32][]int64{}, done: make([]bool, len(p.Subs)),

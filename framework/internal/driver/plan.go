@@ -22,6 +22,7 @@ type Plan struct {
 // TaskEnv is what a task needs to know of where it runs.
 type TaskEnv struct {
 	Context    context.Context // of the run: ends when the application is to stop
+	Closing    context.Context // ends when a stop has taken too long; for what finishes records that were taken already
 	Sub        int
 	Partition  int32
 	Partitions []int32 // of each topic, by index
@@ -34,6 +35,7 @@ type Topic struct {
 	Name  string
 	Spec  connector.TopicSpec // Partitions > 0, or internal: it may be created
 	Start connector.Start
+	Port  *Port // of an input that is emitted into; nil: the connector brings the records
 	// SkipGap: reading goes on where the log begins when the committed offset is gone.
 	SkipGap bool
 	// Like is, for a repartition topic, the sub-topology whose number of tasks is its number of partitions
@@ -56,6 +58,16 @@ type Sub struct {
 type Together struct {
 	Operator string
 	Topics   []int32
+}
+
+// internal returns the repartition topics that a sub-topology writes.
+func (p *Plan) internal(sub int) (topics []int32) {
+	for _, topic := range p.Subs[sub].Feeds {
+		if p.Topics[topic].Spec.Role.Internal() {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
 }
 
 // upstream returns the sub-topologies that write what sub reads.

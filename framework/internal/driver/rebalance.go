@@ -81,7 +81,7 @@ func (w *worker) assign(ctx context.Context, assignments []connector.Assignment)
 func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[connector.Partition]connector.Assignment) error {
 	l := w.shared.layout
 	inner, err := w.shared.plan.Build(TaskEnv{
-		Context: ctx, Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], Combine: w.shared.combine,
+		Context: w.shared.mark(ctx), Closing: w.shared.mark(w.closing), Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], Combine: w.shared.combine,
 	})
 	if err != nil {
 		return err
@@ -102,6 +102,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		w.parts[a.Partition] = p
 		w.shared.owned.take(a.Partition, w.index)
 	}
+	w.shared.through.assigned(t)
 	t.Begin(w.open.arena)
 	w.tasks = append(w.tasks, t)
 	var changelogs []connector.Partition
@@ -112,6 +113,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		changelogs = append(changelogs, at)
 	})
 	if len(changelogs) == 0 {
+		w.launch(t)
 		return nil
 	}
 	for _, p := range t.inputs {
@@ -153,6 +155,7 @@ func (w *worker) restore(run connector.Run) error {
 	delete(t.restoring, run.Partition)
 	delete(w.stores, run.Partition)
 	if len(t.restoring) == 0 {
+		w.launch(t)
 		for _, p := range t.inputs {
 			w.resume(p, PauseRestore)
 		}
@@ -183,6 +186,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 			delete(w.stores, at)
 			stop = append(stop, at)
 		}
+		w.retire(p.task)
 		w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t == p.task })
 	}
 	if len(stop) > 0 {
@@ -191,12 +195,41 @@ func (w *worker) drop(partitions []connector.Assignment) {
 	w.settled = slices.DeleteFunc(w.settled, func(p partitionPosition) bool { return w.parts[p.of.at] != p.of })
 }
 
+// launch lets a task run that has all its stores: its stages, and whoever emits into it.
+func (w *worker) launch(t *task) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.closing))
+	t.unstage = cancel
+	t.stages = w.shared.launch(ctx, t.Task, w.wake, w.faults.set)
+	for i, p := range t.inputs {
+		if port := w.shared.plan.Topics[p.at.Topic].Port; port != nil {
+			t.port = newPortHost(w, t, i, port)
+			port.Attach(t.port)
+		}
+	}
+}
+
+// retire ends what launch began. Records in the stages are given up: their offsets are not committed.
+func (w *worker) retire(t *task) {
+	if t.unstage == nil {
+		return
+	}
+	t.unstage()
+	w.retired = append(w.retired, t.stages)
+	t.stages, t.unstage = nil, nil
+	if t.port != nil {
+		t.port.detach()
+	}
+}
+
 // ready says that the worker has its partitions and all its stores.
 func (w *worker) ready() bool { return w.assigned && len(w.stores) == 0 }
 
 // drain brings everything processed to its end: flushed, acknowledged, committed. It waits as long as ctx.
 func (w *worker) drain(ctx context.Context) error {
-	err := w.flush()
+	err := w.unload(ctx)
+	if flush := w.flush(); err == nil {
+		err = flush
+	}
 	for {
 		w.acknowledge()
 		if len(w.closed) == 0 || ctx.Err() != nil {
@@ -220,9 +253,43 @@ func (w *worker) drain(ctx context.Context) error {
 		}
 		err = errors.Join(err, fmt.Errorf("%d records were not acknowledged in time: what they were made of is read again at the next start: %w", n, ctx.Err()))
 	}
+	if w.shared.atomic && !w.whole() {
+		return err // what was written since the last commit is undone with its positions
+	}
 	err = errors.Join(err, w.commitAll(ctx))
 	w.committed = time.Now()
 	return err
+}
+
+// unload lets operators hand on what they keep back, and waits for the stages, as long as ctx.
+func (w *worker) unload(ctx context.Context) error {
+	for _, t := range w.tasks {
+		if !t.runs() {
+			continue
+		}
+		if err := t.Drain(); err != nil {
+			t.failed = true
+			return err
+		}
+		w.write(t)
+	}
+	for {
+		left := false
+		for _, t := range w.tasks {
+			if t.runs() {
+				collect(t.Task, t.stages)
+				left = left || !idle(t.stages)
+				w.write(t)
+			}
+		}
+		if !left || ctx.Err() != nil || w.faults.get() != nil {
+			return w.faults.get()
+		}
+		select {
+		case <-w.wakeup:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // commitAll commits what is settled, trying again while the brokers do not answer, as long as ctx.

@@ -67,6 +67,9 @@ type shared struct {
 	combine  int64   // bytes for each combiner
 	appetite int64   // bytes in its queues with which a worker asks for no more
 	flow     *flow
+	through  *through
+	atomic   bool   // the connector commits what was written with the positions
+	graph    uint32 // number of this run in its process
 
 	flushIdle, flushBusy, flushBehind, flushSlow time.Duration
 	commitEvery, purgeEvery                      time.Duration
@@ -117,6 +120,9 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 		return nil, err
 	}
 	s.flow = newFlow(c.Plan)
+	s.through = newThrough(c.Plan, admin)
+	s.atomic = c.Connector.Capabilities().Atomic
+	s.graph = graphs.Add(1)
 	if s.owned == nil {
 		s.owned = &Owned{}
 	}
@@ -162,7 +168,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	context.AfterFunc(running, func() { time.AfterFunc(s.shutdown, expire) })
 	ended := make(chan error, n)
 	for _, w := range s.workers {
-		go func() { ended <- w.run(running, closing) }() // await waits for it
+		go func() { s.within(func() { ended <- w.run(running, closing) }) }() // await waits for it
 	}
 	var supervision sync.WaitGroup
 	var boundedErr error
@@ -174,7 +180,13 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	stop()
 	supervision.Wait()
 	s.enter(Stopped)
-	return errors.Join(err, boundedErr)
+	err = errors.Join(err, boundedErr)
+	for _, t := range s.plan.Topics {
+		if t.Port != nil {
+			t.Port.end(err)
+		}
+	}
+	return err
 }
 
 // await waits for the workers; the first one that fails stops the others. One that does not stop in time is named.

@@ -14,7 +14,10 @@ type task struct {
 	inputs    []*partition // by input of the engine's task
 	restoring map[connector.Partition]engine.Store
 	failed    bool
-	chunk     int // records a step, so that one takes a few ms
+	chunk     int       // records a step, so that one takes a few ms
+	stages    []*stage  // running once the stores are restored
+	unstage   func()    // ends them
+	port      *portHost // where it is emitted into; nil: nowhere
 
 	records int64 // counted so far
 	drops   [engine.Reasons]int64
@@ -36,6 +39,9 @@ type partition struct {
 	committed int64 // the offset committed last, or where it was assigned
 	purged    int64 // the offset below which it was purged
 }
+
+// runs says that the task is whole: nothing failed, its stores are restored.
+func (t *task) runs() bool { return !t.failed && len(t.restoring) == 0 }
 
 const (
 	sliceTime = 50 * time.Millisecond // processing between two polls
@@ -59,6 +65,9 @@ func (p *partition) awaited() bool {
 // choose returns the input to process next and how many of its records: those of the queue's first run that are not
 // later than the head of any other queue. nil: nothing to do, or an input is awaited.
 func (t *task) choose() (*partition, int) {
+	if t.Blocked() {
+		return nil, 0
+	}
 	var best *partition
 	var bestTime, bound int64
 	several := false

@@ -23,9 +23,19 @@ type Meta struct {
 	Partition int32
 	Offset    int64
 
+	input *Input // whose current record this is; nil: it comes from elsewhere, and held says from where
+	held  *held
+	fed   bool // it came through a loop
+
 	NoKey   bool // the record has no key: its key is the zero value and says nothing
 	Deleted bool // a tombstone: its value is the zero value and says nothing
 }
+
+// Fetched says that the record comes straight from a partition whose offsets are committed.
+func (m *Meta) Fetched() bool { return m.input != nil && m.held == nil && !m.input.Receipts }
+
+// FedBack says that the record came through a loop.
+func (m *Meta) FedBack() bool { return m.fed }
 
 // Window is a span of event time: [start, end) for time windows, both ends inclusive for session and sliding windows.
 type Window struct{ start, end int64 }

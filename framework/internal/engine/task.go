@@ -22,7 +22,14 @@ type Task struct {
 
 	inputs  []*Input
 	flushes []func() error // in the order of opening, downstream first; run in reverse
+	drains  []func() error // likewise
 	stores  []boundStore
+	stages  []*Stage
+	timers  []*Timer
+	gates   []func() bool // say true while no more records are to come
+	loops   []Loop
+	behind  bool  // it is a stage's
+	now     int64 // wall clock, ns
 
 	arena     *Arena
 	outputs   []connector.Out
@@ -37,6 +44,9 @@ type Task struct {
 	records  int64 // taken in
 	failed   error
 	flushing bool
+
+	heldRounds []*held // of flushes, oldest first
+	heldRound  *held   // of the running flush
 }
 
 // Input is one source partition of a task.
@@ -46,9 +56,19 @@ type Input struct {
 	Partition int32
 	Disorder  int64 // allowed disorder, ms
 	Handle    func(m *Meta, r *connector.Record) error
+	// Entry takes the record that whoever emits has put where it looks, in the place of Handle.
+	Entry func(m *Meta) error
+	// Receipts: somebody waits for each record, and is told its error; the task goes on.
+	Receipts bool
+	Failed   func(place int64, err error) // is told of a record that was held; nil: Await's function is
 
 	position int64 // the next offset to read
 	time     int64 // partition time: highest event time read, NoTime before the first
+	current  int64 // place of the record in process
+	before   int64 // partition time before it
+	flushed  position
+	held     []*held // by place
+	err      error   // of what was held and released while the record was taken
 	meta     Meta
 }
 
@@ -103,6 +123,34 @@ func (t *Task) Arena() *Arena { return t.arena }
 // Emit adds a record to the outputs. Its bytes stay as they are until the round is acknowledged: they come from Arena.
 func (t *Task) Emit(o connector.Out) { t.outputs = append(t.outputs, o) }
 
+// Adopt adds what a stage made. Its bytes are copied.
+func (t *Task) Adopt(changelog, outputs []connector.Out) {
+	for _, o := range changelog {
+		t.changelog = append(t.changelog, t.own(o))
+	}
+	for _, o := range outputs {
+		t.outputs = append(t.outputs, t.own(o))
+	}
+}
+
+func (t *Task) own(o connector.Out) connector.Out {
+	if o.Key != nil {
+		o.Key = t.arena.Copy(o.Key)
+	}
+	if o.Value != nil {
+		o.Value = t.arena.Copy(o.Value)
+	}
+	headers := o.Headers
+	o.Headers = nil
+	for _, h := range headers {
+		if h.Value != nil {
+			h.Value = t.arena.Copy(h.Value)
+		}
+		o.Headers = append(o.Headers, h)
+	}
+	return o
+}
+
 // Flushing says that the end of a round is being made, not a record being processed.
 func (t *Task) Flushing() bool { return t.flushing }
 
@@ -119,11 +167,12 @@ func (t *Task) Seek(input int, offset int64, times Times) {
 	if len(times.At) == 1 {
 		in.time = times.At[0]
 	}
+	in.flushed = position{offset, in.time}
 }
 
 // Step processes records of one input in order and returns how many it took. Records below the position are skipped:
-// they were processed before. After an error the task takes nothing more; the position is that of the
-// record that caused it.
+// they were processed before. It stops before the end where an operator wants no more (Blocked). After an error the task
+// takes nothing more; the position is that of the record that caused it.
 func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 	if t.failed != nil {
 		return 0, t.failed
@@ -144,11 +193,11 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 			continue
 		}
 		*m = Meta{
-			Time: r.Time, Birth: in.birth(), Headers: r.Headers,
-			Topic: in.Name, Partition: in.Partition, Offset: r.Offset,
+			Time: r.Time, Birth: in.Birth(), Headers: r.Headers,
+			Topic: in.Name, Partition: in.Partition, Offset: r.Offset, input: in,
 			NoKey: r.Key == nil, Deleted: r.Value == nil,
 		}
-		t.time = r.Time
+		t.time, in.current, in.before = r.Time, r.Offset, in.time
 		if r.Time >= 0 { // else it has none
 			in.time = max(in.time, r.Time)
 		}
@@ -158,8 +207,66 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 		in.position = r.Offset + 1
 		t.records++
 		n++
+		if t.gates != nil || t.loops != nil {
+			if t.pump(); t.failed != nil {
+				return n, t.failed
+			}
+			if t.Blocked() {
+				return n, nil
+			}
+		}
 	}
 	return n, nil
+}
+
+// Take processes one record that is typed already: what was emitted into the task, or passed through a queue. of is copied
+// for it. An error of a record for whose receipt somebody waits is only returned: the task goes on.
+func (t *Task) Take(input int, of *Meta, handle func(m *Meta) error) (err error) {
+	if t.failed != nil {
+		return t.failed
+	}
+	in := t.inputs[input]
+	m := &in.meta
+	*m = *of
+	m.input, m.held = in, nil
+	t.current, t.time = m, m.Time
+	in.current, in.before, in.err = in.position, in.time, nil
+	in.time = max(in.time, m.Time)
+	in.position++
+	t.records++
+	if err := t.called(handle, m); err != nil {
+		err = t.complete(err)
+		if !in.Receipts {
+			t.failed = err
+			return err
+		}
+		in.err = JoinErrors(in.err, err)
+	}
+	if t.gates != nil || t.loops != nil {
+		t.pump()
+	}
+	return JoinErrors(in.err, t.failed)
+}
+
+// called calls a function of the graph and makes an error of its panic.
+func (t *Task) called(handle func(m *Meta) error, m *Meta) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &OperatorError{Err: panicError(p), Stack: string(debug.Stack())}
+		}
+	}()
+	return handle(m)
+}
+
+// guarded is called for what no record causes; its error fails the task.
+func (t *Task) guarded(f func() error) error {
+	if err := t.called(func(*Meta) error { return f() }, nil); err != nil {
+		return t.fail(err)
+	}
+	if t.pump(); t.failed != nil {
+		return t.failed
+	}
+	return nil
 }
 
 // isControl tells a watermark of a repartition topic from data: the reserved header, no key and no value.
@@ -167,7 +274,8 @@ func isControl(r *connector.Record) bool {
 	return r.Key == nil && r.Value == nil && len(r.Headers) == 1 && r.Headers[0].Key == ReservedHeader
 }
 
-func (in *Input) birth() int64 {
+// Birth returns the watermark of the partition: what a record that comes now is late by, ms.
+func (in *Input) Birth() int64 {
 	if in.time == NoTime {
 		return NoTime
 	}
@@ -176,22 +284,44 @@ func (in *Input) birth() int64 {
 
 // Flush ends a round: what operators kept back for it is emitted, upstream first, then the changes of the stores go
 // to their changelogs. After it the positions stand for all that was made of the records below them.
+//
+// Where somebody waits for the receipt of each record, an error is only returned, and what else is to be done is done.
 func (t *Task) Flush() (err error) {
 	if t.failed != nil {
 		return t.failed
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = t.fail(&OperatorError{Err: panicError(p), Stack: string(debug.Stack())})
-		}
-		t.flushing = false // after fail, which names no record then
-	}()
 	t.flushing = true
-	for i := len(t.flushes) - 1; i >= 0; i-- {
-		if err := t.flushes[i](); err != nil {
-			return t.fail(err)
+	for i := len(t.flushes) - 1; i >= 0 && (err == nil || t.forgiving()); i-- {
+		err = JoinErrors(err, t.called(func(*Meta) error { return t.flushes[i]() }, nil))
+	}
+	if err == nil || t.forgiving() {
+		err = JoinErrors(err, t.called(func(*Meta) error { return t.log() }, nil))
+	}
+	if err != nil {
+		err = t.complete(err) // names no record
+		if !t.forgiving() {
+			t.failed = err
 		}
 	}
+	t.flushing, t.heldRound = false, nil
+	if t.failed == nil {
+		for _, in := range t.inputs {
+			in.flushed = position{in.position, in.time}
+		}
+	}
+	return err
+}
+
+// Unflushed says that a flush has something to do, or something is ready.
+func (t *Task) Unflushed() bool {
+	return len(t.flushes)+len(t.stores)+len(t.outputs)+len(t.changelog) > 0
+}
+
+// forgiving says that somebody waits for the receipt of each record that the task takes.
+func (t *Task) forgiving() bool { return !t.behind && len(t.inputs) == 1 && t.inputs[0].Receipts }
+
+// log writes what changed in the stores to their changelogs.
+func (t *Task) log() error {
 	for _, b := range t.stores {
 		err := b.store.Flush(func(key, value []byte, time int64) error {
 			out := connector.Out{Topic: b.topic, Partition: t.Partition, Time: time, Key: key}
@@ -202,7 +332,7 @@ func (t *Task) Flush() (err error) {
 			return nil
 		})
 		if err != nil {
-			return t.fail(fmt.Errorf("store %s: %w", b.store.Name(), err))
+			return fmt.Errorf("store %s: %w", b.store.Name(), err)
 		}
 	}
 	return nil
@@ -225,13 +355,14 @@ func (t *Task) Done() {
 	t.outputs, t.changelog = t.outputs[:0], t.changelog[:0]
 }
 
-// PositionOf returns where one input stands, with its operator time.
+// PositionOf returns what may be committed of one input since the last flush.
 func (t *Task) PositionOf(input int) connector.Position {
 	in := t.inputs[input]
+	offset, time := t.Committable(input)
 	return connector.Position{
 		Partition: connector.Partition{Topic: in.Topic, Partition: in.Partition},
-		Offset:    in.position,
-		Metadata:  in.Metadata(in.time),
+		Offset:    offset,
+		Metadata:  in.Metadata(time),
 	}
 }
 
@@ -246,6 +377,9 @@ func (t *Task) Operator() string {
 	return t.operators[t.operator]
 }
 
+// OperatorName returns the name of a node.
+func (t *Task) OperatorName(node int32) string { return t.operators[node] }
+
 // Inputs returns the task's inputs.
 func (t *Task) Inputs() []*Input { return t.inputs }
 
@@ -255,22 +389,33 @@ func (in *Input) Position() int64 { return in.position }
 // Time returns the input's partition time.
 func (in *Input) Time() int64 { return in.time }
 
-// Stores calls f for each store with the index of its changelog topic.
+// Stores calls f for each store, those of stages too, with the index of its changelog topic.
 func (t *Task) Stores(f func(s Store, topic int32)) {
 	for _, b := range t.stores {
 		f(b.store, b.topic)
+	}
+	for _, s := range t.stages {
+		s.Stores(f)
 	}
 }
 
 // Counts returns the records taken in and the drops by reason since the task was made.
 func (t *Task) Counts() (records int64, drops [Reasons]int64) { return t.records, t.drops }
 
-// fail completes an error with operator and origin and keeps it: a failed task takes no more records.
+// fail completes an error and keeps it: a failed task takes no more records.
 func (t *Task) fail(err error) error {
+	t.failed = t.complete(err)
+	return t.failed
+}
+
+// Err returns the error that failed the task.
+func (t *Task) Err() error { return t.failed }
+
+// complete gives an error operator and origin where it has none.
+func (t *Task) complete(err error) error {
 	var e *OperatorError
 	if errors.As(err, &e) && error(e) != err {
-		t.failed = err // errors of several branches, joined: each names its operator
-		return err
+		return err // errors of several branches, joined: each names its operator
 	}
 	if e == nil {
 		e = &OperatorError{Err: err}
@@ -281,6 +426,5 @@ func (t *Task) fail(err error) error {
 	if e.At.Topic == "" && t.current != nil && !t.flushing {
 		e.At = Origin{t.current.Topic, t.current.Partition, t.current.Offset}
 	}
-	t.failed = e
 	return e
 }

@@ -1,0 +1,157 @@
+package driver
+
+import (
+	"slices"
+	"time"
+
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// begin opens a round.
+func (w *worker) begin() {
+	w.open = &round{arena: w.pool.NewArena(), budget: w.shared.budget, faults: &w.faults, wake: w.wake}
+	w.open.pending.Store(1)
+	for _, t := range w.tasks {
+		t.Begin(w.open.arena)
+	}
+}
+
+// flush ends the running round.
+func (w *worker) flush() error {
+	for _, t := range w.tasks {
+		if !t.runs() {
+			continue
+		}
+		collect(t.Task, t.stages)
+		if err := t.Flush(); err != nil {
+			t.failed = true
+			return err
+		}
+		w.write(t)
+	}
+	r := w.open
+	for _, t := range w.tasks {
+		if !t.runs() {
+			continue
+		}
+		for i, p := range t.inputs {
+			if offset, time := t.Committable(i); offset != p.flushed && t.port == nil {
+				r.positions = append(r.positions, partitionPosition{p, offset, time})
+				p.flushed = offset
+			}
+		}
+	}
+	w.closed = append(w.closed, r)
+	w.unsaved = w.shared.atomic
+	w.begin()
+	r.release()
+	now := time.Now()
+	w.busyFor = w.shared.busyFor(w.processed, now.Sub(w.flushed), w.lag())
+	w.dirty, w.flushed, w.processed = false, now, 0
+	return nil
+}
+
+// lag returns the records that are still to be read of the worker's partitions.
+func (w *worker) lag() (lag int64) {
+	for _, p := range w.parts {
+		lag += p.lag()
+	}
+	return lag
+}
+
+// busyFor returns how old the next round gets while there is lag, from what the last one did. With more than two seconds of
+// lag results are late whatever a round does, and longer rounds catch up faster: they fold more records before the
+// repartition and log each key less often.
+func (s *shared) busyFor(processed int64, took time.Duration, lag int64) time.Duration {
+	if processed == 0 || took <= 0 {
+		return s.flushBusy
+	}
+	if behind := float64(lag) / float64(processed) * took.Seconds(); behind > 2 {
+		return s.flushBehind
+	}
+	return s.flushBusy
+}
+
+// settle flushes and commits when it is time to.
+func (w *worker) settle() error {
+	now := time.Now()
+	w.acknowledge()
+	if w.shared.atomic {
+		return w.settleAtomic(now)
+	}
+	if w.flushDue(now) {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	w.acknowledge()
+	if err := w.answer(); err != nil {
+		return err
+	}
+	if w.commitDue(now) {
+		w.commit(w.closing) // a stop lets it end
+	}
+	if now.Sub(w.purged) > w.shared.purgeEvery {
+		w.purge()
+		w.purged = now
+	}
+	return nil
+}
+
+func (w *worker) flushDue(now time.Time) bool {
+	return w.dirty && now.Sub(w.flushed) >= w.flushAfter()
+}
+
+// flushAfter is how old a round gets. While there is lag more is to come, even if the queues are empty now.
+// While an earlier round is not acknowledged the brokers are what everything waits for: this one goes on folding.
+func (w *worker) flushAfter() time.Duration {
+	if w.shared.through.waiting() {
+		return 0
+	}
+	if len(w.closed) > 0 {
+		return w.shared.flushSlow
+	}
+	for _, p := range w.parts {
+		if !p.empty() || p.lag() > 0 && p.pauses&^PauseMemory == 0 {
+			return w.busyFor
+		}
+	}
+	return w.shared.flushIdle
+}
+
+// acknowledge takes the rounds that are acknowledged, oldest first.
+func (w *worker) acknowledge() {
+	for len(w.closed) > 0 && w.closed[0].pending.Load() == 0 && !w.closed[0].failed.Load() {
+		w.settled = append(w.settled, w.closed[0].positions...)
+		w.shared.through.settled(w.closed[0].positions)
+		w.closed[0].arena.Release()
+		w.closed = slices.Delete(w.closed, 0, 1)
+	}
+}
+
+// patience returns how long a poll may wait: until the next thing to do by time, not at all if there are records to process.
+func (w *worker) patience() time.Duration {
+	now := time.Now()
+	wait := time.Second
+	for _, t := range w.tasks {
+		if !t.runs() {
+			continue
+		}
+		if p, _ := t.choose(); p != nil && !w.barrier && !w.shared.budget.blocked() || t.Looping() {
+			return 0
+		}
+		if at := t.Wake(); at != engine.Never {
+			wait = min(wait, time.Duration(at-now.UnixNano()))
+		}
+	}
+	if w.barrier {
+		return max(0, wait)
+	}
+	if w.dirty {
+		wait = min(wait, w.flushAfter()-now.Sub(w.flushed))
+	}
+	if len(w.settled) > 0 && !w.committing {
+		wait = min(wait, w.commitAfter()-now.Sub(w.committed))
+	}
+	return max(0, wait)
+}

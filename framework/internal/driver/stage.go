@@ -1,0 +1,195 @@
+package driver
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/internal/engine"
+)
+
+// stage runs what is behind a buffer on a goroutine of its own. The task in front is a worker's, or another stage. Both
+// meet in the buffer's queue, and in a handover: what the stage made and up to which record of the queue it is done.
+type stage struct {
+	inner  *engine.Stage
+	stages []*stage // behind this one
+	shared *shared
+	pool   engine.Pool
+	used   *engine.Arena // of the handover that was taken last; only the stage's goroutine uses it
+	below  int64         // of the last handover
+	up     func()        // tells the one in front that there is something to take
+	fail   func(error)
+	news   chan struct{} // capacity 1: the queue got a record, or a handover was taken
+	ended  chan struct{} // closed when the goroutine is gone
+
+	mu     sync.Mutex // guards what follows
+	handed *handover  // not taken yet
+}
+
+// handover is what a stage made between two of its flushes.
+type handover struct {
+	changelog, outputs []connector.Out // their bytes are the stage's until it hands over again
+	below              int64
+	failures           []engine.Failure
+}
+
+// launch starts the stages behind a task. They end with ctx.
+func (s *shared) launch(ctx context.Context, t *engine.Task, up func(), fail func(error)) (stages []*stage) {
+	for _, inner := range t.Stages() {
+		st := &stage{inner: inner, shared: s, up: up, fail: fail, news: make(chan struct{}, 1), ended: make(chan struct{})}
+		inner.Notify = st.wake
+		st.stages = s.launch(ctx, inner.Task, st.wake, fail)
+		inner.Begin(st.pool.NewArena())
+		go func() { // wait waits for it
+			defer close(st.ended)
+			s.within(func() { st.run(ctx) })
+		}()
+		stages = append(stages, st)
+	}
+	return stages
+}
+
+func (s *stage) wake() {
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
+// run processes the queue's records and fires the stage's timers.
+func (s *stage) run(ctx context.Context) {
+	flushed, dirty := time.Now(), false
+	for ctx.Err() == nil {
+		now := time.Now()
+		worked, err := s.turn(now)
+		if dirty = dirty || worked; err == nil && dirty && (!worked || now.Sub(flushed) > s.shared.flushBusy) {
+			var handed bool
+			if handed, err = s.hand(); handed {
+				flushed, dirty = now, false
+				s.up()
+			}
+		}
+		if err != nil {
+			s.fail(err)
+			s.up()
+			return
+		}
+		if worked {
+			continue
+		}
+		timer := time.NewTimer(s.patience(now, dirty))
+		select {
+		case <-s.news:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// turn does what is to be done now: what stages behind made, timers, one record.
+func (s *stage) turn(now time.Time) (worked bool, err error) {
+	worked = collect(s.inner.Task, s.stages)
+	if at := now.UnixNano(); s.inner.Task.Wake() <= at {
+		worked = true
+		err = s.inner.Tick(at)
+	} else {
+		s.inner.Clock(at)
+	}
+	if err == nil && s.inner.Looping() {
+		worked = true
+		err = s.inner.Pump()
+	}
+	if err != nil || s.inner.Blocked() {
+		return worked, err
+	}
+	full := s.inner.Full()
+	if s.inner.Next() {
+		worked = true
+		if full {
+			s.up() // whoever is in front may go on
+		}
+	}
+	return worked, s.inner.Err()
+}
+
+// patience is how long there may be nothing to do.
+func (s *stage) patience(now time.Time, dirty bool) time.Duration {
+	wait := time.Minute
+	if dirty {
+		wait = s.shared.flushBusy // the handover before is not taken yet
+	}
+	if at := s.inner.Task.Wake(); at != engine.Never {
+		wait = min(wait, time.Duration(at-now.UnixNano()))
+	}
+	return max(wait, 0)
+}
+
+// hand flushes the stage and hands over what it made, unless the last handover is still there.
+func (s *stage) hand() (bool, error) {
+	s.mu.Lock()
+	taken := s.handed == nil
+	s.mu.Unlock()
+	if !taken {
+		return false, nil
+	}
+	if s.used != nil {
+		s.used.Release()
+	}
+	if err := s.inner.Flush(); err != nil {
+		return false, err
+	}
+	ready := s.inner.Ready()
+	h := &handover{changelog: slices.Clone(ready.Changelog), outputs: slices.Clone(ready.Outputs)}
+	h.below, h.failures = s.inner.Finished()
+	s.used, s.below = s.inner.Arena(), h.below
+	s.inner.Done()
+	s.inner.Begin(s.pool.NewArena())
+	s.mu.Lock()
+	s.handed = h
+	s.mu.Unlock()
+	return true, nil
+}
+
+// collect takes what the stages behind a task handed over. It is called on the goroutine of the task.
+func collect(t *engine.Task, stages []*stage) (some bool) {
+	for _, s := range stages {
+		s.mu.Lock()
+		h := s.handed
+		s.mu.Unlock()
+		if h == nil {
+			continue
+		}
+		t.Adopt(h.changelog, h.outputs)
+		s.inner.Finish(h.below, h.failures)
+		s.mu.Lock()
+		s.handed = nil
+		s.mu.Unlock()
+		s.wake()
+		some = true
+	}
+	return some
+}
+
+// idle says that nothing is left behind the task: all that the stages were given is done with and taken.
+func idle(stages []*stage) bool {
+	for _, s := range stages {
+		s.mu.Lock()
+		handed := s.handed != nil
+		s.mu.Unlock()
+		if handed || !s.inner.Empty() {
+			return false
+		}
+	}
+	return true
+}
+
+// wait returns when the goroutines of the stages are gone.
+func wait(stages []*stage) {
+	for _, s := range stages {
+		<-s.ended
+		wait(s.stages)
+	}
+}
