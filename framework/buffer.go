@@ -32,7 +32,7 @@ func (s Stream[K, V]) Buffer(n int) Stream[K, V] {
 			b.read = keyCell[K](o, true)
 		}
 		b.handle = b.handOn
-		stage.Next, stage.Full = b.process, b.full
+		stage.Next = b.process
 		o.task.AddGate(b.full)
 		return Emit[K, V](b.take)
 	}
@@ -101,7 +101,9 @@ func (b *buffer[K, V]) process() bool {
 	b.mu.Unlock()
 	b.stage.Take(&b.now.m, b.now.receipt, b.handle)
 	b.now = nil
-	b.count.Add(-1)
+	if left := b.count.Add(-1); int(left)+1 >= b.room && b.stage.Freed != nil {
+		b.stage.Freed()
+	}
 	return true
 }
 

@@ -2,12 +2,17 @@ package framework_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/frameworktest"
+	"github.com/millrace/millrace/framework/internal/driver"
+	"github.com/millrace/millrace/framework/internal/engine"
 )
 
 func TestPrintWritesALineForEachRecordWithWhatBelongsToIt(t *testing.T) {
@@ -58,6 +63,52 @@ func TestPrintReturnsTheErrorOfTheWriter(t *testing.T) {
 	const want = "operator print 1, topic in, partition 0, offset 0: print the record: broken on purpose"
 	if !errors.Is(err, errBroken) || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestPrintWritesOneLineAtATimeWhileTasksRunAtTheSameTime(t *testing.T) {
+	var out strings.Builder // the race detector watches it
+	top := framework.New()
+	top.From(hotKeyed).PrintTo(&out)
+	plan, err := top.Plan("app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tasks sync.WaitGroup
+	for partition := range int32(3) {
+		step := roundsOf(t, plan, driver.TaskEnv{Context: t.Context(), Partition: partition, Partitions: []int32{3}, Tasks: 3})
+		tasks.Go(step)
+	}
+	tasks.Wait()
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 3*hotRecords {
+		t.Errorf("%d lines for %d records", len(lines), 3*hotRecords)
+	}
+	for _, line := range lines {
+		if !whole.MatchString(line) {
+			t.Errorf("a line is %q", line)
+		}
+	}
+}
+
+var whole = regexp.MustCompile(`^1970-01-01T00:00:00.000Z in/[0-2]@\d+ 3: \d+$`)
+
+// roundsOf returns a function that sends a round of records through a task.
+func roundsOf(t *testing.T, plan *driver.Plan, e driver.TaskEnv) func() {
+	t.Helper()
+	task, err := plan.Build(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task.Seek(0, 0, engine.Times{})
+	task.Begin(new(engine.Pool).NewArena())
+	return func() {
+		for i := range int64(hotRecords) {
+			r := connector.Record{Offset: i, Key: []byte("key"), Value: []byte{0, 0, 0, 0, 0, 0, 0, byte(i)}}
+			if _, err := task.Step(0, []connector.Record{r}); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 

@@ -37,6 +37,15 @@ func (d *Driver) TryAdvanceClock(by time.Duration) error {
 	return d.settle()
 }
 
+// Sleep moves the virtual wall clock at once, as if the process had not run meanwhile: timers fire late.
+func (d *Driver) Sleep(by time.Duration) {
+	d.helper()
+	d.now += int64(by)
+	if err := d.TryAdvanceClock(0); err != nil {
+		d.fatal(err)
+	}
+}
+
 // Timer is a timer of an operator that waits for its time.
 type Timer struct {
 	Operator string
@@ -127,18 +136,8 @@ func (d *Driver) finish(t *engine.Task, s *engine.Stage) (n int, err error) {
 	s.Done()
 	s.Arena().Release()
 	s.Begin(new(engine.Pool).NewArena())
+	t.Dropped(s.Dropped())
 	below, failures := s.Finished()
 	s.Finish(below, failures)
 	return n, t.Err()
-}
-
-// counts returns the drops of a task and of the stages behind it.
-func counts(t *engine.Task) (drops [engine.Reasons]int64) {
-	_, drops = t.Counts()
-	for _, s := range t.Stages() {
-		for reason, n := range counts(s.Task) {
-			drops[reason] += n
-		}
-	}
-	return drops
 }

@@ -120,7 +120,8 @@ func (d *Driver) Rebuild() {
 		d.fatal(err)
 	}
 	for i, t := range d.tasks {
-		for reason, n := range counts(old[i].Task) {
+		_, drops := old[i].Counts()
+		for reason, n := range drops {
 			d.dropped[reason] += n
 		}
 		if err := d.resume(t, old[i].committed); err != nil {

@@ -129,7 +129,8 @@ func (d *Driver) stores[K comparable, V any](h framework.Store[K, V]) (found []*
 func (d *Driver) Dropped() map[string]int64 {
 	sum := d.dropped
 	for _, t := range d.tasks {
-		for reason, n := range counts(t.Task) {
+		_, drops := t.Counts()
+		for reason, n := range drops {
 			sum[reason] += n
 		}
 	}

@@ -1,6 +1,10 @@
 package local
 
-import "github.com/millrace/millrace/framework/connector"
+import (
+	"unsafe"
+
+	"github.com/millrace/millrace/framework/connector"
+)
 
 // compaction says when a log is compacted. After a compaction it may grow to twice of what was left, so that each
 // record is looked at twice on average, however many there come, and at most half of the log is dead.
@@ -30,8 +34,8 @@ func (l *Log) compact() {
 	last := make(map[string]int64, l.keys.records)
 	for _, s := range l.segments {
 		for i := range s {
-			if s[i].Key != nil {
-				last[string(s[i].Key)] = s[i].Offset
+			if k := s[i].Key; k != nil {
+				last[unsafe.String(unsafe.SliceData(k), len(k))] = s[i].Offset // the log's bytes never change
 			}
 		}
 	}

@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	runBytes = 1 << 20 // of one run, beyond its first record
-	maxPoll  = 8 << 20 // of one poll
-	minPoll  = 64 << 10
+	minRun  = 32 << 10 // of one run, beyond its first record
+	maxRun  = 1 << 20
+	minPoll = 64 << 10
+	maxPoll = 8 << 20
 )
 
 // pollBytes is how much one poll returns at most, beyond one record of each kind.
@@ -25,16 +26,22 @@ type cursor struct {
 	stop    func() // ends watching the log
 }
 
-// read adds runs until they take about limit bytes: one of each partition that is not paused, each poll beginning with the
-// partition after the last one that had its turn. w.mu is held.
+// read adds runs until they take about limit bytes: one of each partition that is not paused, all of about the same share, each poll
+// beginning with the partition after the last one that had its turn. w.mu is held.
 func (w *worker) read(limit int64) {
-	n := len(w.cursors)
+	n, reading := len(w.cursors), int64(0)
+	for _, c := range w.cursors {
+		if !c.paused {
+			reading++
+		}
+	}
+	share := min(max(limit/max(reading, 1), minRun), maxRun)
 	for i := 0; i < n && limit > 0; i++ {
 		c := w.cursors[(w.turn+i)%n]
 		if c.paused {
 			continue
 		}
-		run, some := c.read(w, min(limit, runBytes))
+		run, some := c.read(w, share)
 		if !some {
 			continue
 		}
@@ -117,7 +124,7 @@ func (w *worker) restore(limit int64) (left int64) {
 		if limit <= 0 {
 			return false
 		}
-		run := r.read(w, min(limit, runBytes))
+		run := r.read(w, min(limit, maxRun))
 		limit -= run.Bytes
 		w.runs = append(w.runs, run)
 		return run.Restored || run.Err != nil

@@ -128,10 +128,13 @@ func (h *portHost) detach() {
 	h.bell.ring()
 }
 
-// ring tells emitters that wait for the task to look again.
-func (h *portHost) ring() {
-	if h != nil {
-		h.bell.ring()
+// ring tells emitters that wait for the task that it takes records.
+func (t *task) ring() {
+	if len(t.ports) == 0 || t.Blocked() {
+		return
+	}
+	for _, host := range t.ports {
+		host.bell.ring()
 	}
 }
 

@@ -202,8 +202,9 @@ func (w *worker) launch(t *task) {
 	t.stages = w.shared.launch(ctx, t.Task, w.wake, w.faults.set)
 	for i, p := range t.inputs {
 		if port := w.shared.plan.Topics[p.at.Topic].Port; port != nil {
-			t.port = newPortHost(w, t, i, port)
-			port.Attach(t.port)
+			host := newPortHost(w, t, i, port)
+			t.ports = append(t.ports, host)
+			port.Attach(host)
 		}
 	}
 }
@@ -216,8 +217,8 @@ func (w *worker) retire(t *task) {
 	t.unstage()
 	w.retired = append(w.retired, t.stages)
 	t.stages, t.unstage = nil, nil
-	if t.port != nil {
-		t.port.detach()
+	for _, host := range t.ports {
+		host.detach()
 	}
 }
 

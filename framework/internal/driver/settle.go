@@ -35,7 +35,7 @@ func (w *worker) flush() error {
 			continue
 		}
 		for i, p := range t.inputs {
-			if offset, time := t.Committable(i); offset != p.flushed && t.port == nil {
+			if offset, time := t.Committable(i); offset != p.flushed && w.shared.plan.Topics[p.at.Topic].Port == nil {
 				r.positions = append(r.positions, partitionPosition{p, offset, time})
 				p.flushed = offset
 			}

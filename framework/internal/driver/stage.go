@@ -18,7 +18,6 @@ type stage struct {
 	shared *shared
 	pool   engine.Pool
 	used   *engine.Arena // of the handover that was taken last; only the stage's goroutine uses it
-	below  int64         // of the last handover
 	up     func()        // tells the one in front that there is something to take
 	fail   func(error)
 	news   chan struct{} // capacity 1: the queue got a record, or a handover was taken
@@ -33,13 +32,14 @@ type handover struct {
 	changelog, outputs []connector.Out // their bytes are the stage's until it hands over again
 	below              int64
 	failures           []engine.Failure
+	drops              [engine.Reasons]int64
 }
 
 // launch starts the stages behind a task. They end with ctx.
 func (s *shared) launch(ctx context.Context, t *engine.Task, up func(), fail func(error)) (stages []*stage) {
 	for _, inner := range t.Stages() {
 		st := &stage{inner: inner, shared: s, up: up, fail: fail, news: make(chan struct{}, 1), ended: make(chan struct{})}
-		inner.Notify = st.wake
+		inner.Notify, inner.Freed = st.wake, up
 		st.stages = s.launch(ctx, inner.Task, st.wake, fail)
 		inner.Begin(st.pool.NewArena())
 		go func() { // wait waits for it
@@ -105,14 +105,7 @@ func (s *stage) turn(now time.Time) (worked bool, err error) {
 	if err != nil || s.inner.Blocked() {
 		return worked, err
 	}
-	full := s.inner.Full()
-	if s.inner.Next() {
-		worked = true
-		if full {
-			s.up() // whoever is in front may go on
-		}
-	}
-	return worked, s.inner.Err()
+	return s.inner.Next() || worked, s.inner.Err()
 }
 
 // patience is how long there may be nothing to do.
@@ -144,7 +137,8 @@ func (s *stage) hand() (bool, error) {
 	ready := s.inner.Ready()
 	h := &handover{changelog: slices.Clone(ready.Changelog), outputs: slices.Clone(ready.Outputs)}
 	h.below, h.failures = s.inner.Finished()
-	s.used, s.below = s.inner.Arena(), h.below
+	h.drops = s.inner.Dropped()
+	s.used = s.inner.Arena()
 	s.inner.Done()
 	s.inner.Begin(s.pool.NewArena())
 	s.mu.Lock()
@@ -163,6 +157,7 @@ func collect(t *engine.Task, stages []*stage) (some bool) {
 			continue
 		}
 		t.Adopt(h.changelog, h.outputs)
+		t.Dropped(h.drops)
 		s.inner.Finish(h.below, h.failures)
 		s.mu.Lock()
 		s.handed = nil

@@ -33,9 +33,7 @@ func (w *worker) work(ctx context.Context) error {
 		if !t.runs() {
 			continue
 		}
-		if t.port != nil && !t.Blocked() {
-			t.port.bell.ring()
-		}
+		t.ring()
 		if collect(t.Task, t.stages) {
 			w.made(t)
 		}
@@ -67,7 +65,7 @@ func (w *worker) work(ctx context.Context) error {
 func (w *worker) made(t *task) {
 	w.dirty = true
 	w.write(t)
-	t.port.ring()
+	t.ring()
 }
 
 // step processes queued records for at most a slice.

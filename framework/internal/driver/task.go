@@ -17,7 +17,7 @@ type task struct {
 	chunk     int       // records a step, so that one takes a few ms
 	stages    []*stage  // running once the stores are restored
 	unstage   func()    // ends them
-	port      *portHost // where it is emitted into; nil: nowhere
+	ports     []*portHost // where it is emitted into
 
 	records int64 // counted so far
 	drops   [engine.Reasons]int64

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,6 +15,7 @@ type through struct {
 	plan     *Plan
 	admin    connector.Admin
 	emitters atomic.Int32
+	used     bool // the graph has an input that is emitted into
 	bell     bell
 
 	mu      sync.Mutex // guards reached
@@ -21,7 +23,8 @@ type through struct {
 }
 
 func newThrough(p *Plan, admin connector.Admin) *through {
-	return &through{plan: p, admin: admin, reached: map[connector.Partition]int64{}}
+	used := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.Port != nil })
+	return &through{plan: p, admin: admin, used: used, reached: map[connector.Partition]int64{}}
 }
 
 // waiting says that an emitter waits: rounds are flushed at once.
@@ -39,7 +42,7 @@ func (t *through) assigned(task *task) {
 
 // settled notes positions below which everything made is written.
 func (t *through) settled(positions []partitionPosition) {
-	if len(positions) == 0 || t.emitters.Load() == 0 && !t.ported() {
+	if len(positions) == 0 || !t.used {
 		return
 	}
 	t.mu.Lock()
@@ -48,15 +51,6 @@ func (t *through) settled(positions []partitionPosition) {
 	}
 	t.mu.Unlock()
 	t.bell.ring()
-}
-
-func (t *through) ported() bool {
-	for i := range t.plan.Topics {
-		if t.plan.Topics[i].Port != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // wait returns when all that the sub-topology feeds, and what that feeds, has processed what is in its topics now.

@@ -8,12 +8,13 @@ import "slices"
 type Stage struct {
 	*Task
 	Next   func() bool // processes the queue's next record; false: there is none
-	Full   func() bool // the queue takes no more; any goroutine may ask
 	Notify func()      // is called when a record was put into the queue; nil: nobody wants to know
+	Freed  func()      // is called when the queue was full and has room again; nil: nobody wants to know
 
 	failures []Failure // of records that somebody waits for; the stage's side
 	holds    []Hold    // on records of the task in front that the stage is not done with, by number from first on; its side
 	first    int64
+	told     [Reasons]int64 // drops that Dropped returned
 }
 
 // Failure is the error of a record of a stage's queue.
@@ -68,6 +69,15 @@ func (s *Stage) Finished() (below int64, failures []Failure) {
 		return f.Place < below
 	})
 	return below, failures
+}
+
+// Dropped returns the drops by reason since it was called last.
+func (s *Stage) Dropped() (since [Reasons]int64) {
+	for reason, n := range s.drops {
+		since[reason] = n - s.told[reason]
+	}
+	s.told = s.drops
+	return since
 }
 
 // Finish releases the holds of the records below the number.

@@ -157,6 +157,13 @@ func (t *Task) Flushing() bool { return t.flushing }
 // Drop counts a record that goes no further.
 func (t *Task) Drop(r Reason) { t.drops[r]++ }
 
+// Dropped counts what a stage dropped.
+func (t *Task) Dropped(drops [Reasons]int64) {
+	for reason, n := range drops {
+		t.drops[reason] += n
+	}
+}
+
 // Begin starts a round, whose outputs live in the arena.
 func (t *Task) Begin(a *Arena) { t.arena = a }
 
@@ -318,7 +325,14 @@ func (t *Task) Unflushed() bool {
 }
 
 // forgiving says that somebody waits for the receipt of each record that the task takes.
-func (t *Task) forgiving() bool { return !t.behind && len(t.inputs) == 1 && t.inputs[0].Receipts }
+func (t *Task) forgiving() bool {
+	for _, in := range t.inputs {
+		if !in.Receipts {
+			return false
+		}
+	}
+	return !t.behind && len(t.inputs) > 0
+}
 
 // log writes what changed in the stores to their changelogs.
 func (t *Task) log() error {
