@@ -66,22 +66,6 @@ func TestScanEncodesItsAccumulatorsAsCodecsSays(t *testing.T) {
 	}
 }
 
-func TestScanHandsOnKeysThatMayBeKept(t *testing.T) {
-	var keys []string
-	d := frameworktest.New(t, func(t *framework.Topology) {
-		t.From(numbers).KeyBy(parity).Scan("totals", 0, add).Process("", func(_ *framework.Op, next emit) emit {
-			return func(m *framework.Meta, k string, n int) error {
-				keys = append(keys, k)
-				return next(m, k, n)
-			}
-		}).To(results)
-	})
-	pipeText(d, "in", "a=1@10 a=2@20")
-	if keys[0] != "odd" || keys[1] != "even" {
-		t.Errorf("the keys are %q now", keys)
-	}
-}
-
 // A running total of each customer.
 func ExampleStream_Scan() {
 	orders := frameworktest.Topic("orders", codec.String, codec.Int)

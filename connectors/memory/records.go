@@ -11,13 +11,15 @@ import (
 	"github.com/millrace/millrace/framework/connector/local"
 )
 
-// CreateTopic creates a topic before an application does, so that it can be written to; one that exists is left as it is.
+// CreateTopic creates a topic before an application does, so that it can be written to; one that exists is left as it
+// is.
 func (c *Connector) CreateTopic(name string, partitions int) error {
 	return c.Create(connector.TopicSpec{Name: name, Partitions: int32(partitions)})
 }
 
-// Write writes records to a topic that exists, from outside of any application. A record goes to the partition that a sink chooses for
-// its key; those without key go to one partition after the other. A record without time gets the present one.
+// Write writes records to a topic that exists, from outside of any application. A record goes to the partition that a
+// sink chooses for its key; those without key go to one partition after the other. A record without time gets the
+// present one.
 func Write[K comparable, V any](c *Connector, to framework.Topic[K, V], records ...framework.Record[K, V]) error {
 	logs := c.Logs(to.Name())
 	if logs == nil {
@@ -67,8 +69,8 @@ func encode[K comparable, V any](to framework.Topic[K, V], r framework.Record[K,
 	return out, nil
 }
 
-// Read returns all that is in a topic, by partition, then in the order in which it was written; nothing where the topic does not exist.
-// A record without key has the zero key. A tombstone is an error: Latest understands them.
+// Read returns all that is in a topic, by partition, then in the order in which it was written; nothing where the topic
+// does not exist. A record without key has the zero key. A tombstone is an error: Latest understands them.
 func Read[K comparable, V any](c *Connector, from framework.Topic[K, V]) (records []framework.Record[K, V], err error) {
 	err = each(c, from, func(r framework.Record[K, V], deleted bool) error {
 		if deleted {

@@ -21,9 +21,9 @@ func Infer[T any]() (Codec[T], error) {
 	t := reflect.TypeFor[T]()
 	switch t {
 	case reflect.TypeFor[NoKey]():
-		return as[T](None), nil
+		return any(None).(Codec[T]), nil
 	case reflect.TypeFor[time.Time]():
-		return as[T](Time), nil
+		return any(Time).(Codec[T]), nil
 	}
 	if c := ofKind[T](t); c != nil {
 		return c, nil
@@ -42,63 +42,58 @@ func Infer[T any]() (Codec[T], error) {
 
 // ofKind returns the codec of a T that has a built-in type or is named after one, nil for other types.
 func ofKind[T any](t reflect.Type) Codec[T] {
-	switch t.Kind() {
-	case reflect.String:
-		return as[T](String)
-	case reflect.Bool:
-		return as[T](Bool)
-	case reflect.Int:
-		return as[T](Int)
-	case reflect.Int8:
-		return as[T](Int8)
-	case reflect.Int16:
-		return as[T](Int16)
-	case reflect.Int32:
-		return as[T](Int32)
-	case reflect.Int64:
-		return as[T](Int64)
-	case reflect.Uint:
-		return as[T](Uint)
-	case reflect.Uint8:
-		return as[T](Uint8)
-	case reflect.Uint16:
-		return as[T](Uint16)
-	case reflect.Uint32:
-		return as[T](Uint32)
-	case reflect.Uint64:
-		return as[T](Uint64)
-	case reflect.Float32:
-		return as[T](Float32)
-	case reflect.Float64:
-		return as[T](Float64)
-	case reflect.Slice:
-		if t.Elem() == reflect.TypeFor[byte]() {
-			return as[T](Bytes)
-		}
-	}
-	return nil
-}
-
-// as returns c, a codec of U, as a codec of T, which is U or a type named after it.
-func as[T, U any](c Codec[U]) Codec[T] {
-	if same, ok := c.(Codec[T]); ok {
+	c, at := builtIn(t)
+	if same, ok := c.(Codec[T]); ok || c == nil {
 		return same
 	}
-	return named[T, U]{under: c}
+	return named[T]{*(*Codec[T])(at)}
 }
 
-// named is the codec of a type T named after U, such as type ID string. Invariant: U is T's underlying type, as [ofKind]
-// found; so both have the same memory layout, and one is read as the other in place. A conversion through reflection or
-// an interface would allocate with every record.
-type named[T, U any] struct{ under Codec[U] }
-
-func (n named[T, U]) Append(dst []byte, v T) ([]byte, error) {
-	return n.under.Append(dst, *(*U)(unsafe.Pointer(&v)))
+// builtIn returns the codec of the built-in type that t is or is named after, and where the variable of its Codec lies.
+func builtIn(t reflect.Type) (any, unsafe.Pointer) {
+	switch t.Kind() {
+	case reflect.String:
+		return String, unsafe.Pointer(&String)
+	case reflect.Bool:
+		return Bool, unsafe.Pointer(&Bool)
+	case reflect.Int:
+		return Int, unsafe.Pointer(&Int)
+	case reflect.Int8:
+		return Int8, unsafe.Pointer(&Int8)
+	case reflect.Int16:
+		return Int16, unsafe.Pointer(&Int16)
+	case reflect.Int32:
+		return Int32, unsafe.Pointer(&Int32)
+	case reflect.Int64:
+		return Int64, unsafe.Pointer(&Int64)
+	case reflect.Uint:
+		return Uint, unsafe.Pointer(&Uint)
+	case reflect.Uint8:
+		return Uint8, unsafe.Pointer(&Uint8)
+	case reflect.Uint16:
+		return Uint16, unsafe.Pointer(&Uint16)
+	case reflect.Uint32:
+		return Uint32, unsafe.Pointer(&Uint32)
+	case reflect.Uint64:
+		return Uint64, unsafe.Pointer(&Uint64)
+	case reflect.Float32:
+		return Float32, unsafe.Pointer(&Float32)
+	case reflect.Float64:
+		return Float64, unsafe.Pointer(&Float64)
+	case reflect.Slice:
+		if t.Elem() == reflect.TypeFor[byte]() {
+			return Bytes, unsafe.Pointer(&Bytes)
+		}
+	}
+	return nil, nil
 }
 
-func (n named[T, U]) Decode(b []byte) (T, error) {
-	u, err := n.under.Decode(b)
-	return *(*T)(unsafe.Pointer(&u)), err
-}
+// named is the codec of a type T named after a built-in type U, such as type ID string. under is the variable of the
+// Codec[U], read as one of Codec[T]: both have the same methods in the same order, and T and U the same memory layout, so
+// that arguments and results lie in the same places. A conversion through reflection or an interface would allocate with
+// every record, and a type of its own for each pair of T and U makes programs compile for minutes.
+type named[T any] struct{ under Codec[T] }
 
-func (n named[T, U]) Name() string { return n.under.Name() }
+func (n named[T]) Append(dst []byte, v T) ([]byte, error) { return n.under.Append(dst, v) }
+func (n named[T]) Decode(b []byte) (T, error)             { return n.under.Decode(b) }
+func (n named[T]) Name() string                           { return n.under.Name() }

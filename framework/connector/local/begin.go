@@ -10,14 +10,15 @@ import (
 // Span is what a log holds: the offsets from Start to below End.
 type Span struct {
 	Start, End int64
-	// Find returns the offset of the first record with this timestamp or a later one, End where there is none; nil: the log
-	// knows no times, and Source.Start.At stands for its start.
+	// Find returns the offset of the first record with this timestamp or a later one, End where there is none; nil: the
+	// log knows no times, and Source.Start.At stands for its start.
 	Find func(at time.Time) int64
 }
 
-// Begin decides where reading a log begins, as [connector.Source] says: at the committed position, or at Source.Start where
-// nothing is committed (Offset below 0). It returns an error that wraps connector.ErrGap, names topic and partition, and says what
-// to do, where the committed position is not in the log and SkipGap does not allow to go on at its start.
+// Begin decides where reading a log begins, as [connector.Source] says: at the committed position, or at Source.Start
+// where nothing is committed (Offset below 0). It returns an error that wraps connector.ErrGap, names topic and
+// partition, and says what to do, where the committed position is not in the log and SkipGap does not allow to go on at
+// its start.
 func Begin(s connector.Source, topic string, committed connector.Position, log Span) (connector.Assignment, error) {
 	a := connector.Assignment{Partition: committed.Partition, Offset: committed.Offset, End: log.End, Metadata: committed.Metadata}
 	switch {

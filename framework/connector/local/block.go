@@ -7,8 +7,8 @@ const (
 	lastBlock  = 256 << 10
 )
 
-// blocks copies bytes to where they stay: many small ones into one block. A block is free when nobody has any of its bytes, so
-// that blocks are never larger than what it may cost to keep one.
+// blocks copies bytes to where they stay: many small ones into one block. A block is free when nobody has any of its
+// bytes, so that blocks are never larger than what it may cost to keep one.
 type blocks struct {
 	open []byte
 	size int // of the next block

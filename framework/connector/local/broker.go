@@ -9,9 +9,9 @@ import (
 	"github.com/millrace/millrace/framework/connector"
 )
 
-// Broker is a connector whose topics are logs in memory. They end with it: nothing is durable, and nobody else sees them. Several
-// applications can use one Broker, one reading what the other writes. A worker writes without waiting: what it writes is acknowledged
-// before Write returns.
+// Broker is a connector whose topics are logs in memory. They end with it: nothing is durable, and nobody else sees
+// them. Several applications can use one Broker, one reading what the other writes. A worker writes without waiting:
+// what it writes is acknowledged before Write returns.
 //
 // All methods may be called from any goroutine. NewBroker makes one.
 type Broker struct {
@@ -53,12 +53,15 @@ func (b *Broker) Create(spec connector.TopicSpec) error {
 	return nil
 }
 
-// Logs returns the partitions of a topic, nil where it does not exist. They are the topic's own: who appends to them writes to the topic.
+// Logs returns the partitions of a topic, nil where it does not exist. They are the topic's own: who appends to them
+// writes to the topic.
 func (b *Broker) Logs(topic string) []*Log {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.topics[topic]
 }
+
+var errNoPartition = errors.New("there is no such partition")
 
 // Append writes copies of records to a partition, from outside of any application.
 func (b *Broker) Append(topic string, partition int32, records ...connector.Record) error {

@@ -133,7 +133,7 @@ func TestPollsAreBoundedAndFair(t *testing.T) {
 		for p := range int32(8) {
 			least, most = min(least, read[p]), max(most, read[p])
 		}
-		if most-least > 2*segmentRecords {
+		if most-least > 2048 {
 			t.Fatalf("one partition is %d records ahead of another: %v", most-least, read)
 		}
 	}

@@ -27,9 +27,9 @@ func (c *compaction) due(l *Log) bool {
 	return c.since > max(c.records, compactRecords) || l.bytes > 2*c.bytes+compactBytes
 }
 
-// compact keeps the last record of each key. A tombstone goes when it was there at the compaction before, so that whoever reads the
-// log meanwhile sees it; the log's last record stays in any case, so that readers come to the end. Records without a
-// key belong to nobody, and go. l.mu is held.
+// compact keeps the last record of each key. A tombstone goes when it was there at the compaction before, so that
+// whoever reads the log meanwhile sees it; the log's last record stays in any case, so that readers come to the end.
+// Records without a key belong to nobody, and go. l.mu is held.
 func (l *Log) compact() {
 	last := make(map[string]int64, l.keys.records)
 	for _, s := range l.segments {

@@ -15,8 +15,8 @@ var ErrClosed = errors.New("the worker is closed")
 // Group is the workers of one application in this process. It gives each task (partition p of all topics of one of
 // [connector.WorkerConfig].Groups) to one of them, and keeps the positions that they commit, by the names of topics.
 //
-// The tasks are spread evenly. When a worker joins or leaves, only the tasks move that must: their owner hears of it by a Revoked
-// event, and their next owner gets them when that event's Done was called or the owner has left. The same
+// The tasks are spread evenly. When a worker joins or leaves, only the tasks move that must: their owner hears of it by
+// a Revoked event, and their next owner gets them when that event's Done was called or the owner has left. The same
 // calls lead to the same assignment.
 //
 // All methods may be called from any goroutine. NewGroup makes one.
@@ -43,16 +43,16 @@ type Host struct {
 	Config connector.WorkerConfig
 	// Partitions are the numbers of partitions, by topic index; those of the sources count.
 	Partitions []int32
-	// Begin decides where a partition that is being assigned begins: it gets what is committed, Offset -1 where nothing is, and returns the
-	// whole assignment. Its error is final for the worker. Begin (the function) decides it for ordinary logs.
-	// It is called by Member.Events, on the goroutine of its caller.
+	// Begin decides where a partition that is being assigned begins: it gets what is committed, Offset -1 where nothing
+	// is, and returns the whole assignment. Its error is final for the worker. Begin (the function) decides it for
+	// ordinary logs. It is called by Member.Events, on the goroutine of its caller.
 	Begin func(s connector.Source, committed connector.Position) (connector.Assignment, error)
 	// Wake is called when there are events for the worker. It must not block, nor call the group.
 	Wake func()
 }
 
-// Join adds a worker. It owns nothing until Events says so. Workers of one group read the same topics; one that does not is
-// refused as long as others are there.
+// Join adds a worker. It owns nothing until Events says so. Workers of one group read the same topics; one that does not
+// is refused as long as others are there.
 func (g *Group) Join(h Host) (*Member, error) {
 	names, counts := h.layout()
 	g.mu.Lock()
@@ -74,7 +74,7 @@ func (g *Group) Join(h Host) (*Member, error) {
 	}
 	g.members = append(g.members, m)
 	g.rebalance()
-	h.Wake() // it has an event even where there is no task for it
+	m.wake() // it has an event even where there is no task for it
 	return m, nil
 }
 
@@ -96,7 +96,8 @@ func equal[T comparable](a, b [][]T) bool {
 	return slices.EqualFunc(a, b, func(x, y []T) bool { return slices.Equal(x, y) })
 }
 
-// Committed returns the position that is committed of a partition. Its Topic is 0, and its Offset -1 where there is none.
+// Committed returns the position that is committed of a partition. Its Topic is 0, and its Offset -1 where there is
+// none.
 func (g *Group) Committed(topic string, partition int32) connector.Position {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -112,7 +113,8 @@ func (g *Group) position(topic string, partition int32) connector.Position {
 	return p
 }
 
-// SetCommitted sets the position of a partition, whoever owns it: for positions that were stored before this process began.
+// SetCommitted sets the position of a partition, whoever owns it: for positions that were stored before this process
+// began.
 func (g *Group) SetCommitted(topic string, partition int32, offset int64, metadata string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -130,7 +132,7 @@ func (g *Group) rebalance() {
 	targets := spread(g.tasks, active)
 	for i, t := range g.tasks {
 		if woken := t.move(targets[i]); woken != nil {
-			woken.host.Wake()
+			woken.wake()
 		}
 	}
 }

@@ -332,8 +332,8 @@ func TestPositionsOutliveMembers(t *testing.T) {
 	}
 }
 
-// Members join, leave, are expelled, hear and answer in any order; whatever happens, no partition is two members', and when all have
-// answered everything is shared evenly, tasks are whole, and no more has moved than must.
+// Members join, leave, are expelled, hear and answer in any order; whatever happens, no partition is two members', and
+// when all have answered everything is shared evenly, tasks are whole, and no more has moved than must.
 func TestTheGroupKeepsItsPromisesWhateverHappens(t *testing.T) {
 	for seed := range uint64(100) {
 		if first, second := history(t, seed), history(t, seed); first != second {

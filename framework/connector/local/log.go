@@ -2,7 +2,6 @@ package local
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,11 +11,14 @@ import (
 	"github.com/millrace/millrace/framework/connector"
 )
 
-// segmentRecords is how many records a segment of a log has at most.
-const segmentRecords = 1024
+// Each segment of a log has room for twice as many records as the one before it, within these bounds.
+const (
+	firstSegment = 16
+	lastSegment  = 4096
+)
 
-// Log is one partition of a topic in memory. It keeps copies of what is appended, which are never changed: what was read stays valid
-// for as long as somebody has it.
+// Log is one partition of a topic in memory. It keeps copies of what is appended, which are never changed: what was read
+// stays valid for as long as somebody has it.
 //
 // All methods may be called from any goroutine. NewLog and NewCompactedLog make one.
 type Log struct {
@@ -30,7 +32,8 @@ type Log struct {
 	watchers []*watcher
 }
 
-// segment is records in order of offset. What lies below its length is never written again, so that it can be read without the log's lock.
+// segment is records in order of offset. What lies below its length is never written again, so that it can be read
+// without the log's lock.
 type segment []connector.Record
 
 type watcher struct{ wake func() }
@@ -38,8 +41,8 @@ type watcher struct{ wake func() }
 // NewLog returns an empty log whose first record will have the offset start. It keeps its records until Purge.
 func NewLog(start int64) *Log { return &Log{start: start, end: start} }
 
-// NewCompactedLog returns an empty log for a changelog: of the records of one key it keeps the last, and a tombstone for a while, as Kafka
-// does. It holds at most about twice the records and bytes that are to be kept.
+// NewCompactedLog returns an empty log for a changelog: of the records of one key it keeps the last, and a tombstone for
+// a while, as Kafka does. It holds at most about twice the records and bytes that are to be kept.
 func NewCompactedLog(start int64) *Log {
 	l := NewLog(start)
 	l.keys = &compaction{}
@@ -60,8 +63,8 @@ func (l *Log) Append(records ...connector.Record) (end int64) {
 	return l.end
 }
 
-// AppendAt adds copies of records that have their offsets already, for example of a log that was stored. Offsets that are left out
-// are holes, as compaction leaves them. One below the log's end is an error, and nothing is added.
+// AppendAt adds copies of records that have their offsets already, for example of a log that was stored. Offsets that
+// are left out are holes, as compaction leaves them. One below the log's end is an error, and nothing is added.
 func (l *Log) AppendAt(records ...connector.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,12 +97,12 @@ func (l *Log) write(outs []connector.Out) {
 // add adds a copy of a record at its offset; l.mu is held.
 func (l *Log) add(r *connector.Record) {
 	n := len(l.segments)
-	if n == 0 || len(l.segments[n-1]) == segmentRecords {
-		first := 16
+	if n == 0 || len(l.segments[n-1]) == cap(l.segments[n-1]) {
+		room := firstSegment
 		if n > 0 {
-			first = segmentRecords
+			room = min(max(2*len(l.segments[n-1]), firstSegment), lastSegment)
 		}
-		l.segments = append(l.segments, make(segment, 0, first))
+		l.segments = append(l.segments, make(segment, 0, room))
 		n++
 	}
 	l.segments[n-1] = append(l.segments[n-1], connector.Record{
@@ -157,9 +160,9 @@ func (l *Log) Find(at time.Time) int64 {
 	return s.End
 }
 
-// Read appends records from an offset on to dst: as many as dst has room for, and until they take limitBytes, but one at least if there is
-// one. It returns them, the memory that they take, and the log's end. Below the log's start and beyond its end it returns an error that wraps
-// connector.ErrGap.
+// Read appends records from an offset on to dst: as many as dst has room for, and until they take limitBytes, but one at
+// least if there is one. It returns them, the memory that they take, and the log's end. Below the log's start and beyond
+// its end it returns an error that wraps connector.ErrGap.
 func (l *Log) Read(dst []connector.Record, from, limitBytes int64) (records []connector.Record, bytes, end int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -243,7 +246,8 @@ func (l *Log) forget(segments []segment) {
 	}
 }
 
-// Watch makes the log call wake whenever records were appended, until stop is called. wake must not block, nor call the log.
+// Watch makes the log call wake whenever records were appended, until stop is called. wake must not block, nor call the
+// log.
 func (l *Log) Watch(wake func()) (stop func()) {
 	w := &watcher{wake}
 	l.mu.Lock()
@@ -255,5 +259,3 @@ func (l *Log) Watch(wake func()) (stop func()) {
 		l.watchers = slices.DeleteFunc(l.watchers, func(o *watcher) bool { return o == w })
 	}
 }
-
-var errNoPartition = errors.New("there is no such partition")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/millrace/millrace/framework/connector"
 )
@@ -18,18 +19,29 @@ type Member struct {
 	told   bool                          // it was told of an assignment
 	lost   []*task                       // to be told
 	left   bool
+	news   atomic.Bool // Events has something to say: a poll without news takes no lock
+}
+
+// wake tells the worker that there is news; the group's mu is held.
+func (m *Member) wake() {
+	m.news.Store(true)
+	m.host.Wake()
 }
 
 // Events returns what has happened since the last call, in order: at most one event of each kind. The first call
 // returns an Assigned event in any case, without partitions where there is nothing for the member.
 // It returns ErrClosed after Leave, and the error of Host.Begin.
 func (m *Member) Events() ([]connector.Event, error) {
+	if !m.news.Load() {
+		return nil, nil
+	}
 	g := m.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m.left {
 		return nil, ErrClosed
 	}
+	m.news.Store(false)
 	if len(m.lost) > 0 {
 		e := m.event(connector.Lost, m.lost, m.rejoin)
 		m.lost = nil
@@ -119,12 +131,12 @@ func (m *Member) rejoin() {
 }
 
 // Commit keeps the positions. Those of partitions that are not the member's are refused: the error is a
-// *connector.CommitError that names them then. A partition is the member's from the event that assigns it until the Done of the event that
-// revokes it, or until the member is expelled.
+// *connector.CommitError that names them then. A partition is the member's from the event that assigns it until the Done
+// of the event that revokes it, or until the member is expelled.
 //
-// If store is not nil it is called with the positions that are not refused, before they are kept; where it returns an error
-// nothing is kept, and the error is returned. The group stands still meanwhile, so that what is stored is never another's by then;
-// store must not call the group.
+// If store is not nil it is called with the positions that are not refused, before they are kept; where it returns an
+// error nothing is kept, and the error is returned. The group stands still meanwhile, so that what is stored is never
+// another's by then; store must not call the group.
 func (m *Member) Commit(positions []connector.Position, store func([]connector.Position) error) error {
 	g := m.group
 	g.mu.Lock()
@@ -174,14 +186,15 @@ func (m *Member) Leave() {
 		return
 	}
 	m.left, m.active, m.lost = true, false, nil
+	m.news.Store(true)
 	g.members = slices.DeleteFunc(g.members, func(o *Member) bool { return o == m })
 	m.drop()
 	g.rebalance()
 }
 
-// Expel takes the member's tasks away without asking, as brokers do with a member that does not answer: commits of them are
-// refused from now on, and the next event says that they are lost. When that one's Done was called the member gets tasks again.
-// It is meant for tests.
+// Expel takes the member's tasks away without asking, as brokers do with a member that does not answer: commits of them
+// are refused from now on, and the next event says that they are lost. When that one's Done was called the member gets
+// tasks again. It is meant for tests.
 func (m *Member) Expel() {
 	g := m.group
 	g.mu.Lock()
@@ -191,7 +204,7 @@ func (m *Member) Expel() {
 	}
 	if m.lost = m.drop(); len(m.lost) > 0 {
 		m.active = false
-		m.host.Wake()
+		m.wake()
 	}
 	g.rebalance()
 }

@@ -2,7 +2,8 @@ package local
 
 import "github.com/millrace/millrace/framework/connector"
 
-// classes are the capacities of the slices of records that are handed out. A short run gets a short slice, since a reader may hold many.
+// classes are the capacities of the slices of records that are handed out. A short run gets a short slice, since a
+// reader may hold many.
 var classes = [...]int{8, 128, 1024}
 
 // recordPool keeps slices of records for reuse.

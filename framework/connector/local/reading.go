@@ -26,8 +26,8 @@ type cursor struct {
 	stop    func() // ends watching the log
 }
 
-// read adds runs until they take about limit bytes: one of each partition that is not paused, all of about the same share, each poll
-// beginning with the partition after the last one that had its turn. w.mu is held.
+// read adds runs until they take about limit bytes: one of each partition that is not paused, all of about the same
+// share, each poll beginning with the partition after the last one that had its turn. w.mu is held.
 func (w *worker) read(limit int64) {
 	n, reading := len(w.cursors), int64(0)
 	for _, c := range w.cursors {

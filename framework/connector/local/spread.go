@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// spread returns who is to have each task, nil where there are no members. Members' numbers of tasks differ by at most one, and no
-// more tasks leave their member than that takes. Among those that must move, the choice keeps each sub-topology's
-// tasks apart from each other as well as it can.
+// spread returns who is to have each task, nil where there are no members. Members' numbers of tasks differ by at most
+// one, and no more tasks leave their member than that takes. Among those that must move, the choice keeps each
+// sub-topology's tasks apart from each other as well as it can.
 func spread(tasks []*task, members []*Member) []*Member {
 	s := &spreading{tasks: tasks, targets: make([]*Member, len(tasks)), members: members, load: map[*Member]*load{}}
 	if len(members) == 0 {

@@ -14,9 +14,9 @@ type task struct {
 	inputs    []*partition // by input of the engine's task
 	restoring map[connector.Partition]engine.Store
 	failed    bool
-	chunk     int       // records a step, so that one takes a few ms
-	stages    []*stage  // running once the stores are restored
-	unstage   func()    // ends them
+	chunk     int         // records a step, so that one takes a few ms
+	stages    []*stage    // running once the stores are restored
+	unstage   func()      // ends them
 	ports     []*portHost // where it is emitted into
 
 	records int64 // counted so far
