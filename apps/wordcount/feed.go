@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
+	"github.com/millrace/millrace/apps/internal/brokers"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,7 +22,6 @@ import (
 const maxLineBytes = 640 << 10
 
 const (
-	dialTimeout = 10 * time.Second // for the first answer of a broker
 	feedTimeout = 15 * time.Minute // for the whole input: the longest transaction that brokers allow by default
 	endTimeout  = 10 * time.Second // for the end of the transaction
 )
@@ -36,8 +35,8 @@ const (
 
 // feed writes the lines of the input to the topic of lines, in one transaction: all of them are there when it returns
 // without an error, else none is, so that a run that failed can be repeated and counts nothing twice.
-func (p *program) feed(ctx context.Context, brokers []string, input io.Reader) error {
-	client, err := dial(ctx, brokers, kgo.DefaultProduceTopic(p.from),
+func (p *program) feed(ctx context.Context, addresses []string, input io.Reader) error {
+	client, err := brokers.Dial(ctx, addresses, kgo.DefaultProduceTopic(p.from),
 		kgo.TransactionalID(p.name+"-input"), kgo.TransactionTimeout(feedTimeout),
 		kgo.MaxBufferedRecords(feedBufferedRecords), kgo.MaxBufferedBytes(feedBufferedBytes))
 	if err != nil {
@@ -108,21 +107,6 @@ func interruptible(ctx context.Context, input io.Reader) io.Reader {
 		w.CloseWithError(err) // nil: io.EOF
 	}()
 	return r
-}
-
-// dial makes a client and checks that a broker answers.
-func dial(ctx context.Context, brokers []string, options ...kgo.Opt) (*kgo.Client, error) {
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(brokers...))...)
-	if err != nil {
-		return nil, fmt.Errorf("-brokers: %w", err)
-	}
-	timeout, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	if err := client.Ping(timeout); err != nil {
-		client.Close()
-		return nil, fmt.Errorf("no broker answers at %s: %w; check the addresses, and that the brokers run", strings.Join(brokers, ","), err)
-	}
-	return client, nil
 }
 
 func createTopic(ctx context.Context, client *kgo.Client, name string, partitions int) error {

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
+
+	"github.com/millrace/millrace/apps/internal/brokers"
 )
 
 // options are what the flags say.
@@ -36,7 +37,7 @@ func parse(args []string) (options, error) {
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.input, "input", "", "count the words of this `FILE`, - for standard input, and end; a run that fails before it has read the end counts none of it; default: "+sampleSource+", or with -brokers none: serve until SIGINT or SIGTERM")
 	f.StringVar(&o.output, "output", "", `write the final counts to this `+"`FILE`"+`: a line {"word":…,"count":…} for each word, sorted by word`)
-	brokers := f.String("brokers", "", "use the Kafka brokers of this `LIST`, host:port,host:port; default: a broker embedded in the program")
+	list := f.String("brokers", "", "use the Kafka brokers of this `LIST`, host:port,host:port; default: a broker embedded in the program")
 	f.StringVar(&o.from, "from", "lines", "`TOPIC` of lines; with -input, or with -partitions given, it is created where it does not exist")
 	f.StringVar(&o.to, "to", "word-counts", "`TOPIC` of counts, the word as key and its count as 8 bytes, big endian; it is created where it does not exist")
 	f.StringVar(&o.name, "name", "wordcount", "`NAME` of the application, of its group, and prefix of its internal topics; counts continue those of former runs with that name")
@@ -55,11 +56,7 @@ func parse(args []string) (options, error) {
 	}
 	given := map[string]bool{}
 	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
-	for address := range strings.SplitSeq(*brokers, ",") {
-		if address = strings.TrimSpace(address); address != "" {
-			o.brokers = append(o.brokers, address)
-		}
-	}
+	o.brokers = brokers.List(*list)
 	o.serve = given["brokers"] && !given["input"]
 	o.create = !o.serve || given["partitions"]
 	o.level = slog.LevelWarn

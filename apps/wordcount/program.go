@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 
+	"github.com/millrace/millrace/apps/internal/brokers"
 	"github.com/millrace/millrace/connectors/kafka"
 	"github.com/millrace/millrace/connectors/kafka/embedded"
 	"github.com/millrace/millrace/framework"
@@ -50,12 +50,13 @@ func (p *program) run(ctx context.Context) error {
 	}
 	defer input.Close() // it was only read
 	fed := false
-	err = p.withBrokers(ctx, func(ctx context.Context, brokers []string) error {
-		if err := p.feed(ctx, brokers, input); err != nil {
+	own := embedded.Config{Dir: p.data, Logger: p.log, ReserveBytes: p.reserveBytes}
+	err = brokers.With(ctx, p.brokers, own, func(ctx context.Context, addresses []string) error {
+		if err := p.feed(ctx, addresses, input); err != nil {
 			return err
 		}
 		fed = true
-		return p.count(ctx, brokers)
+		return p.count(ctx, addresses)
 	})
 	if err != nil && fed && (p.data != "" || len(p.brokers) > 0) {
 		err = fmt.Errorf("%w; the input is in topic %s: to go on, run again with -input %s, which adds nothing to it", err, p.from, os.DevNull)
@@ -82,46 +83,8 @@ func (p *program) open() (io.ReadCloser, error) {
 	return file, nil
 }
 
-// withBrokers calls f with the brokers' addresses. An embedded broker lives as long as f; when it can store no more,
-// f's context ends, and that is the fault, whatever f says.
-func (p *program) withBrokers(ctx context.Context, f func(ctx context.Context, brokers []string) error) error {
-	if len(p.brokers) > 0 {
-		return f(ctx, p.brokers)
-	}
-	log := p.log
-	if p.level > slog.LevelInfo {
-		log = slog.New(slog.DiscardHandler) // what matters of its warnings comes from Err, too
-	}
-	broker, err := embedded.Start(embedded.Config{Dir: p.data, Logger: log, ReserveBytes: p.reserveBytes})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var fault error
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case fault = <-broker.Err():
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	err = f(ctx, broker.Addrs())
-	cancel()
-	watch.Wait()
-	closeErr := broker.Close()
-	if fault == nil {
-		select {
-		case fault = <-broker.Err():
-		default:
-			return errors.Join(err, closeErr)
-		}
-	}
-	return fault
-}
-
 // count runs the topology, to the end of its input or until ctx ends, and publishes the counts.
-func (p *program) count(ctx context.Context, brokers []string) error {
+func (p *program) count(ctx context.Context, addresses []string) error {
 	lines := kafka.Topic(p.from, codec.None, codec.String, p.linesOptions()...)
 	words := kafka.Topic(p.to, codec.String, codec.Int64, kafka.Partitions(p.partitions), kafka.Setting("cleanup.policy", "compact"))
 	telemetry, err := startTelemetry(ctx, p.name, p.log)
@@ -132,7 +95,7 @@ func (p *program) count(ctx context.Context, brokers []string) error {
 	t := framework.New()
 	topology(lines, words)(t)
 	app, err := t.Build(framework.Config{
-		Name: p.name, Connectors: []connector.Connector{kafka.New(kafka.Config{Brokers: brokers})},
+		Name: p.name, Connectors: []connector.Connector{kafka.New(kafka.Config{Brokers: addresses})},
 		Bounded: !p.serve, Logger: p.log, OnState: telemetry.onState, MeterProvider: telemetry.provider,
 	})
 	if err != nil {
@@ -149,7 +112,7 @@ func (p *program) count(ctx context.Context, brokers []string) error {
 	}
 	c := counts{}
 	if owned := p.owned(app); owned != nil {
-		if c, err = readCounts(context.WithoutCancel(ctx), brokers, p.to, owned); err != nil {
+		if c, err = readCounts(context.WithoutCancel(ctx), addresses, p.to, owned); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/millrace/millrace/apps/internal/brokers"
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,8 +16,8 @@ import (
 const stallTimeout = 10 * time.Second
 
 // readCounts reads a topic of counts to the end that it has now: the last count of each word of which owned says yes.
-func readCounts(ctx context.Context, brokers []string, topic string, owned func(word []byte) bool) (counts, error) {
-	client, err := dial(ctx, brokers, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+func readCounts(ctx context.Context, addresses []string, topic string, owned func(word []byte) bool) (counts, error) {
+	client, err := brokers.Dial(ctx, addresses, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	if err != nil {
 		return nil, err
 	}
