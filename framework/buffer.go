@@ -25,16 +25,25 @@ func (s Stream[K, V]) Buffer(n int) Stream[K, V] {
 	out := apply(s, "buffer", "", func(*Op, Emit[K, V]) Emit[K, V] { return nil })
 	out.n.values = s.n.values
 	out.n.open = func(o *opening) any {
-		stage := o.task.AddStage()
-		behind := o.behind(stage.Task)
-		b := &buffer[K, V]{stage: stage, task: o.task, room: max(n, 1), rendezvous: n == 0, next: downstream[K, V](behind, out.n)}
-		if b.cell = keyCell[K](behind, false); b.cell != nil {
-			b.read = keyCell[K](o, true)
+		b := newBuffer(o.task, n)
+		behind := o.behind(b.stage.Task)
+		next := downstream[K, V](behind, out.n)
+		cell, read := keyCell[K](behind, false), (*K)(nil)
+		if cell != nil {
+			read = keyCell[K](o, true)
 		}
-		b.handle = b.handOn
-		stage.Next = b.process
-		o.task.AddGate(b.full)
-		return Emit[K, V](b.take)
+		return Emit[K, V](func(m *Meta, k K, v V) error {
+			pass := func(m *Meta) error { return next(m, k, v) }
+			if cell != nil {
+				was := *read
+				pass = func(m *Meta) error {
+					*cell = was
+					return next(m, k, v)
+				}
+			}
+			b.put(m, pass)
+			return nil
+		})
 	}
 	return out
 }
@@ -47,69 +56,59 @@ func (b *build) meets(n *node) {
 	}
 }
 
-// buffer is the queue between a task and what is behind it. take is called in front, process behind.
-type buffer[K comparable, V any] struct {
+// buffer is the queue between a task and what is behind it. put is called in front, process behind.
+type buffer struct {
 	stage      *engine.Stage
 	task       *engine.Task
-	next       Emit[K, V]
 	room       int
 	rendezvous bool
-	read, cell *K // where the key that was read is noted, in front and behind
-	handle     func(m *Meta) error
-	now        *buffered[K, V] // in process
 
 	count atomic.Int32 // records in the queue, the one in process included
 	mu    sync.Mutex   // guards queue
-	queue []*buffered[K, V]
+	queue []*buffered
 }
 
-type buffered[K comparable, V any] struct {
+type buffered struct {
 	m       Meta
-	k       K
-	v       V
-	read    K
+	pass    func(m *Meta) error
 	receipt bool // the emitter waits
 }
 
-func (b *buffer[K, V]) full() bool { return int(b.count.Load()) >= b.room }
+func newBuffer(task *engine.Task, n int) *buffer {
+	b := &buffer{stage: task.AddStage(), task: task, room: max(n, 1), rendezvous: n == 0}
+	b.stage.Next = b.process
+	task.AddGate(b.full)
+	return b
+}
 
-func (b *buffer[K, V]) take(m *Meta, k K, v V) error {
-	item := &buffered[K, V]{m: owned(m), k: k, v: v}
+func (b *buffer) full() bool { return int(b.count.Load()) >= b.room }
+
+func (b *buffer) put(m *Meta, pass func(m *Meta) error) {
+	item := &buffered{m: owned(m), pass: pass}
 	var hold engine.Hold // an emitter that does not wait needs none: what it emitted is not read again
 	if item.receipt = b.rendezvous && m.Receipt(); item.receipt || !m.Receipt() {
 		hold = b.task.Hold(m)
-	}
-	if b.read != nil {
-		item.read = *b.read
 	}
 	b.count.Add(1)
 	b.mu.Lock()
 	b.queue = append(b.queue, item)
 	b.mu.Unlock()
 	b.stage.Put(hold)
-	return nil
 }
 
 // process takes the queue's first record through the stage.
-func (b *buffer[K, V]) process() bool {
+func (b *buffer) process() bool {
 	b.mu.Lock()
 	if len(b.queue) == 0 {
 		b.mu.Unlock()
 		return false
 	}
-	b.now, b.queue = b.queue[0], b.queue[1:]
+	first := b.queue[0]
+	b.queue[0], b.queue = nil, b.queue[1:]
 	b.mu.Unlock()
-	b.stage.Take(&b.now.m, b.now.receipt, b.handle)
-	b.now = nil
+	b.stage.Take(&first.m, first.receipt, first.pass)
 	if left := b.count.Add(-1); int(left)+1 >= b.room && b.stage.Freed != nil {
 		b.stage.Freed()
 	}
 	return true
-}
-
-func (b *buffer[K, V]) handOn(m *Meta) error {
-	if b.cell != nil {
-		*b.cell = b.now.read
-	}
-	return b.next(m, b.now.k, b.now.v)
 }

@@ -195,7 +195,7 @@ func (b *build) open() {
 
 // task makes a task of a sub-topology.
 func (b *build) task(e env) (task *engine.Task, err error) {
-	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes)), by: make([]*opening, len(b.topology.nodes)), loops: map[*node]any{}}
+	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes)), by: make([]*opening, len(b.topology.nodes)), loops: map[*loopUse]*loopQueue{}}
 	defer func() {
 		if p := recover(); p != nil {
 			task, err = nil, fmt.Errorf("task %s: operator %s panicked while it was built: %v", o.task.ID, o.node, p)

@@ -3,61 +3,52 @@ package framework
 import "github.com/millrace/millrace/framework/internal/engine"
 
 // heldBack is a record that an operator keeps for later, with the hold on what it was made of: its offset is not committed
-// and its emitter waits until it is handed on.
-type heldBack[K comparable, V any] struct {
+// and its emitter waits until it is handed on. Its key and value are in pass, so that what keeps records is no generic
+// code: every pair of types would be compiled again.
+type heldBack struct {
 	m    Meta
-	k    K
-	v    V
-	read K // the key as it was read, for stateful operators downstream
+	pass func(m *Meta) error // hands key and value on
 	hold engine.Hold
 	fed  bool // through a loop
 }
 
-// holder keeps records for an operator.
-type holder[K comparable, V any] struct {
-	task *engine.Task
-	next Emit[K, V]
-	cell *K // where operators downstream look for the key that was read; nil: none does
-}
-
-// newHolder is called when downstream is open.
-func newHolder[K comparable, V any](o *opening, next Emit[K, V]) holder[K, V] {
-	return holder[K, V]{o.task, next, keyCell[K](o, false)}
+// passing returns what makes functions that hand a record on. It is called when downstream is open.
+func passing[K comparable, V any](o *opening, next Emit[K, V]) func(k K, v V) func(m *Meta) error {
+	cell := keyCell[K](o, false)
+	return func(k K, v V) func(m *Meta) error {
+		if cell == nil {
+			return func(m *Meta) error { return next(m, k, v) }
+		}
+		read := *cell
+		return func(m *Meta) error {
+			*cell = read // stateful operators downstream look there for the key that was read
+			return next(m, k, v)
+		}
+	}
 }
 
 // keep returns the record in memory of its own, held.
-func (h *holder[K, V]) keep(m *Meta, k K, v V) heldBack[K, V] {
-	return h.keepBy(h.task.Hold(m), m, k, v)
+func keep(task *engine.Task, m *Meta, pass func(m *Meta) error) heldBack {
+	return heldBack{m: owned(m), pass: pass, hold: task.Hold(m)}
 }
 
 // delay is keep for what passes at a later time. An emitter waits for that, but not for what came through a loop: there
 // may be no end to it.
-func (h *holder[K, V]) delay(m *Meta, k K, v V) heldBack[K, V] {
+func delay(task *engine.Task, m *Meta, pass func(m *Meta) error) heldBack {
 	if m.FedBack() && m.Receipt() {
-		return h.keepBy(h.task.HoldNothing(), m, k, v)
+		return heldBack{m: owned(m), pass: pass, hold: task.HoldNothing()}
 	}
-	return h.keep(m, k, v)
+	return keep(task, m, pass)
 }
 
-func (h *holder[K, V]) keepBy(hold engine.Hold, m *Meta, k K, v V) heldBack[K, V] {
-	b := heldBack[K, V]{m: owned(m), k: k, v: v, hold: hold}
-	if h.cell != nil {
-		b.read = *h.cell
-	}
-	return b
-}
-
-// hand hands a record on that was kept, and releases its hold.
-func (h *holder[K, V]) hand(b *heldBack[K, V]) {
-	if h.cell != nil {
-		*h.cell = b.read
-	}
+// hand hands the record on, and releases its hold.
+func (b *heldBack) hand() {
 	if b.fed {
 		b.hold.FeedBack(&b.m)
 	} else {
 		b.hold.On(&b.m)
 	}
-	b.hold.Release(h.next(&b.m, b.k, b.v))
+	b.hold.Release(b.pass(&b.m))
 }
 
 // owned returns a copy of m that can be kept: headers are parts of the fetched record.

@@ -23,19 +23,21 @@ func (s Stream[K, V]) Loop(name string, bound int) (in Stream[K, V], again Topic
 		t.fault(fmt.Errorf("%s (after [%s]): a loop needs a name and a bound of at least 1 record, not %q and %d", n, s.n, name, bound))
 	}
 	n.loop = &loopUse{head: n}
+	n.loop.bound = bound
 	n.open = func(o *opening) any {
-		l := looping[K, V](o, n, bound)
-		l.holder = newHolder(o, downstream[K, V](o, n))
+		l, next := o.loop(n.loop), downstream[K, V](o, n)
+		l.next = passing(o, next)
 		o.task.AddLoop(l)
-		return l.holder.next
+		return next
 	}
 	return Stream[K, V]{n: n}, Topic[K, V]{name: name, loop: n.loop}
 }
 
 // loopUse is a loop of the graph.
 type loopUse struct {
-	head *node
-	ends []*node // that write to it
+	head  *node
+	ends  []*node // that write to it
+	bound int
 }
 
 // feedBack adds the end of a loop.
@@ -48,54 +50,62 @@ func feedBack[K comparable, V any](s Stream[K, V], loop *loopUse) {
 		n.topology.fault(fmt.Errorf("%s: the key changed in the loop: records of one key come together only through a topic; write to one, and read it", n))
 	}
 	n.open = func(o *opening) any {
-		l := looping[K, V](o, loop.head, 0)
-		op := &Op{o: o, n: n}
+		l, op := o.loop(loop), &Op{o: o, n: n}
 		entered, id := op.enter()
 		return Emit[K, V](func(m *Meta, k K, v V) error {
 			*entered = id
-			if len(l.queue) >= l.bound {
-				l.over = true
-				return op.fail(m, fmt.Errorf("the loop does not converge: more than %d records wait to be fed back; raise the bound of the loop, or feed back fewer", l.bound))
+			if l.overflows() {
+				return op.fail(m, fmt.Errorf("the loop does not converge: more than %d records wait to be fed back; raise the bound of the loop, or feed back fewer", loop.bound))
 			}
-			b := l.keep(m, k, v)
-			b.fed = true
-			l.queue = append(l.queue, b)
+			l.put(m, l.next.(func(K, V) func(*Meta) error)(k, v))
 			return nil
 		})
 	}
 }
 
-// looping returns the queue of a loop in a task. Whichever of its ends opens first makes it.
-func looping[K comparable, V any](o *opening, head *node, bound int) *loopQueue[K, V] {
-	l, ok := o.loops[head].(*loopQueue[K, V])
+// loop returns the queue of a loop in the task. Whichever of its ends opens first makes it.
+func (o *opening) loop(use *loopUse) *loopQueue {
+	l, ok := o.loops[use]
 	if !ok {
-		l = &loopQueue[K, V]{name: head.String()}
-		l.task = o.task
-		o.loops[head] = l
-	}
-	if bound > 0 {
-		l.bound = bound
+		l = &loopQueue{task: o.task, name: use.head.String(), bound: use.bound}
+		o.loops[use] = l
 	}
 	return l
 }
 
 // loopQueue is the records that wait to be fed back, oldest first (engine.Loop).
-type loopQueue[K comparable, V any] struct {
-	holder[K, V]
+type loopQueue struct {
+	task  *engine.Task
 	name  string
 	bound int
-	queue []heldBack[K, V]
+	next  any // func(K, V) func(*Meta) error: makes what hands a record on behind the head of the loop
+	queue []heldBack
 	over  bool // more came than the bound allows: what waits is given up with the one that was too many
 }
 
-func (l *loopQueue[K, V]) Name() string { return l.name }
-func (l *loopQueue[K, V]) Len() int     { return len(l.queue) }
+func (l *loopQueue) put(m *Meta, pass func(m *Meta) error) {
+	b := keep(l.task, m, pass)
+	b.fed = true
+	l.queue = append(l.queue, b)
+}
 
-func (l *loopQueue[K, V]) Next() error {
+// overflows says that no more may come.
+func (l *loopQueue) overflows() bool {
+	if len(l.queue) < l.bound {
+		return false
+	}
+	l.over = true
+	return true
+}
+
+func (l *loopQueue) Name() string { return l.name }
+func (l *loopQueue) Len() int     { return len(l.queue) }
+
+func (l *loopQueue) Next() error {
 	first := l.queue[0]
-	l.queue[0] = heldBack[K, V]{}
+	l.queue[0] = heldBack{}
 	l.queue = l.queue[1:]
-	l.hand(&first)
+	first.hand()
 	if l.over {
 		l.over = false
 		l.Discard(nil)
@@ -103,7 +113,7 @@ func (l *loopQueue[K, V]) Next() error {
 	return nil
 }
 
-func (l *loopQueue[K, V]) Discard(err error) {
+func (l *loopQueue) Discard(err error) {
 	for _, b := range l.queue {
 		b.hold.Release(err)
 	}
@@ -123,5 +133,3 @@ func (b *build) checkLoops() {
 }
 
 var errLoopRead = errors.New("it is the end of a loop: what is written to it comes back in the stream that Loop returned")
-
-var _ engine.Loop = (*loopQueue[None, int])(nil)

@@ -3,6 +3,8 @@ package framework
 import (
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/framework/internal/engine"
 )
 
 // RateLimit lets at most n records pass in each span of the wall clock, evenly: one each per/n, to the millisecond. A
@@ -17,64 +19,78 @@ func (s Stream[K, V]) RateLimit(n int, per time.Duration) Stream[K, V] {
 		n, per = 1, time.Second
 	}
 	out := apply(s, "rate-limit", "", func(op *Op, next Emit[K, V]) Emit[K, V] {
-		r := &rateLimit[K, V]{holder: newHolder(op.o, next), every: int64(per) / int64(n)}
-		_, id := op.enter()
-		timer := op.o.task.NewTimer(id, func(int64) error { return r.release() })
-		r.set = timer.Set
-		op.o.task.AddGate(func() bool { return len(r.waiting) > 0 })
-		op.o.task.OnDrain(r.drain)
-		return r.take
+		r, pass := newRateLimit(op, n, per), passing(op.o, next)
+		return func(m *Meta, k K, v V) error {
+			if r.passes() {
+				return next(m, k, v)
+			}
+			r.wait(m, pass(k, v))
+			return nil
+		}
 	})
 	out.n.values = s.n.values
 	return out
 }
 
-type rateLimit[K comparable, V any] struct {
-	holder[K, V]
+type rateLimit struct {
+	task    *engine.Task
+	timer   *engine.Timer
 	every   int64 // ns
 	due     int64 // when the next record may pass, ns since the epoch
-	waiting []heldBack[K, V]
-	set     func(at int64)
+	waiting []heldBack
 }
 
-func (r *rateLimit[K, V]) take(m *Meta, k K, v V) error {
-	if now := r.task.Now(); len(r.waiting) == 0 && r.due <= now {
-		r.passed(now)
-		return r.next(m, k, v)
+func newRateLimit(op *Op, n int, per time.Duration) *rateLimit {
+	r := &rateLimit{task: op.o.task, every: int64(per) / int64(n)}
+	_, id := op.enter()
+	r.timer = r.task.NewTimer(id, r.release)
+	r.task.AddGate(func() bool { return len(r.waiting) > 0 })
+	r.task.OnDrain(r.drain)
+	return r
+}
+
+// passes says whether a record may pass now, and notes that it does.
+func (r *rateLimit) passes() bool {
+	now := r.task.Now()
+	if len(r.waiting) > 0 || r.due > now {
+		return false
 	}
-	r.waiting = append(r.waiting, r.delay(m, k, v))
-	r.set(r.due)
-	return nil
+	r.passed(now)
+	return true
 }
 
 // passed notes that a record passes. With more than one a millisecond, what a timer was late by is made up for.
-func (r *rateLimit[K, V]) passed(now int64) {
+func (r *rateLimit) passed(now int64) {
 	late := max(0, int64(time.Millisecond)-r.every)
 	r.due = max(r.due, now-late) + r.every
 }
 
+func (r *rateLimit) wait(m *Meta, pass func(m *Meta) error) {
+	r.waiting = append(r.waiting, delay(r.task, m, pass))
+	r.timer.Set(r.due)
+}
+
 // release lets those pass whose time has come.
-func (r *rateLimit[K, V]) release() error {
+func (r *rateLimit) release(int64) error {
 	for len(r.waiting) > 0 && r.due <= r.task.Now() {
-		r.passed(r.task.Now())
 		r.handFirst()
 	}
 	if len(r.waiting) > 0 {
-		r.set(r.due)
+		r.timer.Set(r.due)
 	}
 	return nil
 }
 
-func (r *rateLimit[K, V]) drain() error {
+func (r *rateLimit) drain() error {
 	for n := len(r.waiting); n > 0; n-- { // not what comes back through a loop
-		r.passed(r.task.Now())
 		r.handFirst()
 	}
 	return nil
 }
 
-func (r *rateLimit[K, V]) handFirst() {
+func (r *rateLimit) handFirst() {
+	r.passed(r.task.Now())
 	first := r.waiting[0]
 	r.waiting = append(r.waiting[:0], r.waiting[1:]...) // few: those of one record
-	r.hand(&first)
+	first.hand()
 }

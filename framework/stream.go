@@ -71,18 +71,18 @@ type opening struct {
 	task  *engine.Task
 	build *build
 	env   env
-	emits []any         // by node
-	by    []*opening    // that opened it, by node: this one, or that of a stage behind it
-	node  *node         // that is being opened, for messages
-	cells []any         // *K: where sources note the key that they read
-	loops map[*node]any // queues of loops, by their heads
+	emits []any      // by node
+	by    []*opening // that opened it, by node: this one, or that of a stage behind it
+	node  *node      // that is being opened, for messages
+	cells []any      // *K: where sources note the key that they read
+	loops map[*loopUse]*loopQueue
 }
 
 // behind returns the opening of a stage of this one's task.
 func (o *opening) behind(task *engine.Task) *opening {
 	e := o.env
 	e.Context = e.Closing // what was taken in is finished
-	return &opening{task: task, build: o.build, env: e, emits: o.emits, by: o.by, node: o.node, loops: map[*node]any{}}
+	return &opening{task: task, build: o.build, env: e, emits: o.emits, by: o.by, node: o.node, loops: map[*loopUse]*loopQueue{}}
 }
 
 // ports are the Emits of a node that tells its inputs apart, by port.

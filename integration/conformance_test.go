@@ -16,9 +16,6 @@ func TestTheKafkaConnectorConforms(t *testing.T) {
 	b := sharedBroker(t)
 	frameworktest.Conformance(t, frameworktest.Connector{
 		Patience: 30 * time.Second,
-		Without: map[frameworktest.Feature]string{
-			frameworktest.Refusing: "brokers ask whether a commit comes from a member of the group, not whether the partition is its own",
-		},
 		Open: func(tb testing.TB) frameworktest.Place {
 			c := b.open(tb.(*testing.T), 2*time.Minute)
 			c.name = fmt.Sprintf("conformance-%d", opened.Load())

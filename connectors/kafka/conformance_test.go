@@ -16,9 +16,6 @@ import (
 
 func TestTheConnectorConforms(t *testing.T) {
 	frameworktest.Conformance(t, frameworktest.Connector{
-		Without: map[frameworktest.Feature]string{
-			frameworktest.Refusing: "brokers ask whether a commit comes from a member of the group, not whether the partition is its own",
-		},
 		Open: func(tb testing.TB) frameworktest.Place {
 			f := brokerWith(tb.(*testing.T), kfake.NumBrokers(1))
 			return frameworktest.Place{Connector: f.again(), Reopen: f.again, Source: f.source, Put: f.put, Take: f.take, Expel: f.expel}

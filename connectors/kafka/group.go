@@ -34,7 +34,7 @@ func (w *worker) groupOptions(topics []string, rebalance time.Duration) []kgo.Op
 // Where they begin is known in onOffsets only.
 func (w *worker) onAssigned(_ context.Context, cl *kgo.Client, added map[string][]int32) {
 	cl.PauseFetchPartitions(added)
-	if err := w.member.joined(memberID(cl), count(added)); err != nil {
+	if err := w.member.joined(memberID(cl), w.byIndex(added)); err != nil {
 		w.fail(err)
 		return
 	}
@@ -56,15 +56,17 @@ func (w *worker) release(kind connector.EventKind, cl *kgo.Client, gone map[stri
 	if len(gone) == 0 {
 		return
 	}
-	if !w.member.left(memberID(cl), count(gone)) {
+	if !w.member.is(memberID(cl)) {
 		kind = connector.Lost // the client joined under a new id: others have had them
+	}
+	partitions := w.byIndex(gone)
+	if kind == connector.Lost {
+		w.member.left(partitions) // nothing of them is committed any more
 	}
 	done := make(chan struct{})
 	e := connector.Event{Kind: kind, Done: func() { close(done) }}
-	for topic, partitions := range gone {
-		for _, p := range partitions {
-			e.Partitions = append(e.Partitions, connector.Assignment{Partition: connector.Partition{Topic: w.topics[topic], Partition: p}})
-		}
+	for _, p := range partitions {
+		e.Partitions = append(e.Partitions, connector.Assignment{Partition: p})
 	}
 	if w.send(e) {
 		select {
@@ -72,6 +74,7 @@ func (w *worker) release(kind connector.EventKind, cl *kgo.Client, gone map[stri
 		case <-w.ctx.Done():
 		}
 	}
+	w.member.left(partitions)
 	cl.ResumeFetchPartitions(gone) // a pause would survive and stall the next assignment
 }
 
@@ -215,9 +218,11 @@ func (w *worker) patiently(ctx context.Context, try func() error) error {
 
 const tryEvery = 250 * time.Millisecond
 
-func count(partitions map[string][]int32) (n int) {
-	for _, p := range partitions {
-		n += len(p)
+func (w *worker) byIndex(byName map[string][]int32) (partitions []connector.Partition) {
+	for topic, numbers := range byName {
+		for _, p := range numbers {
+			partitions = append(partitions, connector.Partition{Topic: w.topics[topic], Partition: p})
+		}
 	}
-	return n
+	return partitions
 }

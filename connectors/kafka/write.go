@@ -82,6 +82,23 @@ func (s *slab) done(r *kgo.Record, err error) {
 
 // Commit stores positions.
 func (w *worker) Commit(ctx context.Context, positions []connector.Position) error {
+	held, others := w.member.divide(positions)
+	if len(others) == 0 {
+		return w.commit(ctx, held)
+	}
+	refused := &connector.CommitError{Err: errNotHeld}
+	if len(held) > 0 {
+		if err := w.commit(ctx, held); err != nil && !errors.As(err, &refused) {
+			return err
+		}
+	}
+	for _, p := range others {
+		refused.Refused = append(refused.Refused, p.Partition)
+	}
+	return refused
+}
+
+func (w *worker) commit(ctx context.Context, positions []connector.Position) error {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	metadata := map[string]map[int32]string{}
 	for _, p := range positions {
