@@ -19,6 +19,7 @@ type round struct {
 	budget  *Budget
 	faults  *faults
 	wake    func()
+	ack     func(bytes int, err error) // acked, as a value that is made once
 }
 
 // partitionPosition is a position together with the ownership under which it was reached: a partition that was lost and

@@ -10,6 +10,7 @@ import (
 // begin opens a round.
 func (w *worker) begin() {
 	w.open = &round{arena: w.pool.NewArena(), budget: w.shared.budget, faults: &w.faults, wake: w.wake}
+	w.open.ack = w.open.acked
 	w.open.pending.Store(1)
 	for _, t := range w.tasks {
 		t.Begin(w.open.arena)

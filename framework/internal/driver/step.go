@@ -131,7 +131,7 @@ func (w *worker) write(t *task) {
 		w.shared.budget.produced.Add(bytes + recordBytes*int64(len(outs)))
 		w.open.pending.Add(int64(len(outs)))
 		w.shared.counters.Out.Add(int64(len(outs)))
-		w.client.Write(outs, w.open.acked)
+		w.client.Write(outs, w.open.ack)
 	}
 	t.Done()
 }

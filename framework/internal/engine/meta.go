@@ -48,3 +48,11 @@ func (w Window) Start() time.Time { return time.UnixMilli(w.start).UTC() }
 
 // End returns where the window ends.
 func (w Window) End() time.Time { return time.UnixMilli(w.end).UTC() }
+
+// begin makes m that of a record just read. All fields are set, one by one: a literal would be built and then copied.
+func (m *Meta) begin(in *Input, r *connector.Record) {
+	m.Time, m.Birth, m.HoldBack, m.Win, m.Headers = r.Time, in.Birth(), 0, Window{}, r.Headers
+	m.Topic, m.Partition, m.Offset = in.Name, in.Partition, r.Offset
+	m.input, m.held, m.fed = in, nil, false
+	m.NoKey, m.Deleted = r.Key == nil, r.Value == nil
+}

@@ -75,6 +75,7 @@ type Input struct {
 type boundStore struct {
 	store Store
 	topic int32
+	log   func(key, value []byte, time int64) error // writes a change to the changelog; made once, since it is called at each flush
 }
 
 // Store is what a task keeps between records, as the task sees it: something that writes and reads a changelog.
@@ -108,7 +109,16 @@ func (t *Task) AddInput(in Input) int {
 func (t *Task) OnFlush(f func() error) { t.flushes = append(t.flushes, f) }
 
 // AddStore gives the task a store whose changes go to the changelog topic with this index.
-func (t *Task) AddStore(s Store, topic int32) { t.stores = append(t.stores, boundStore{s, topic}) }
+func (t *Task) AddStore(s Store, topic int32) {
+	t.stores = append(t.stores, boundStore{s, topic, func(key, value []byte, time int64) error {
+		out := connector.Out{Topic: topic, Partition: t.Partition, Time: time, Key: key}
+		if value != nil {
+			out.Value = t.arena.Copy(value)
+		}
+		t.changelog = append(t.changelog, out)
+		return nil
+	}})
+}
 
 // Enter returns what an operator writes its number to before it calls a user's function,
 // so that a panic is reported with its name.
@@ -199,11 +209,7 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 			n++
 			continue
 		}
-		*m = Meta{
-			Time: r.Time, Birth: in.Birth(), Headers: r.Headers,
-			Topic: in.Name, Partition: in.Partition, Offset: r.Offset, input: in,
-			NoKey: r.Key == nil, Deleted: r.Value == nil,
-		}
+		m.begin(in, r)
 		t.time, in.current, in.before = r.Time, r.Offset, in.time
 		if r.Time >= 0 { // else it has none
 			in.time = max(in.time, r.Time)
@@ -337,15 +343,7 @@ func (t *Task) forgiving() bool {
 // log writes what changed in the stores to their changelogs.
 func (t *Task) log() error {
 	for _, b := range t.stores {
-		err := b.store.Flush(func(key, value []byte, time int64) error {
-			out := connector.Out{Topic: b.topic, Partition: t.Partition, Time: time, Key: key}
-			if value != nil {
-				out.Value = t.arena.Copy(value)
-			}
-			t.changelog = append(t.changelog, out)
-			return nil
-		})
-		if err != nil {
+		if err := b.store.Flush(b.log); err != nil {
 			return fmt.Errorf("store %s: %w", b.store.Name(), err)
 		}
 	}
