@@ -128,7 +128,7 @@ func (f faultyFile) Close() error {
 }
 
 func TestWhateverOperationFailsNothingIsLostOrRepeated(t *testing.T) {
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name    string
 		dead    bool
 		options []Option
@@ -140,14 +140,15 @@ func TestWhateverOperationFailsNothingIsLostOrRepeated(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			failAll(t, c.dead, c.options)
+			failAll(t, 1+i%failEvery, c.dead, c.options)
 		})
 	}
 }
 
-func failAll(t *testing.T, dead bool, options []Option) {
+// failAll fails every failEvery-th operation from the first one on, each in a job of its own.
+func failAll(t *testing.T, first int, dead bool, options []Option) {
 	failed := 0
-	for n := 1; ; n++ {
+	for n := first; ; n += failEvery {
 		j := newTrialJob(t, t.TempDir(), 2, 40, options...)
 		j.rewrites = dead
 		d := &faulty{left: n, dead: dead}
