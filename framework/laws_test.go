@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
@@ -112,6 +113,16 @@ var operators = []law{
 		return s.KeyBy(parity).CombineLatest("both", s.Map(double).KeyBy(parity), tens)
 	}},
 	{name: "with-latest", free: true, stores: 2, deletes: true, op: func(s stream) stream { return s.WithLatest("both", s.Map(double), tens) }},
+	{name: "buffer", op: func(s stream) stream { return s.Buffer(3) }},
+	{name: "state behind a buffer", op: func(s stream) stream { return s.Buffer(0).Scan("totals", 0, add).Buffer(1) }},
+	{name: "rate-limit", op: func(s stream) stream { return s.RateLimit(10, time.Second) }},
+	{name: "results that wait", coalesced: true, op: func(s stream) stream { return s.Grouped().Reduce("sums", add).Stream().RateLimit(1000, time.Second) }},
+	{name: "timed-window", op: func(s stream) stream { return s.TimedWindow(time.Second, sum) }},
+	{name: "loop", op: func(s stream) stream {
+		in, again := s.Loop("halves", 16)
+		in.Filter(func(n int) bool { return n > 1 }).Map(func(n int) int { return n / 2 }).To(again)
+		return in
+	}},
 	{name: "table", coalesced: true, op: func(s stream) stream { return s.Table("last").Stream() }},
 }
 
@@ -155,6 +166,7 @@ func TestLawItMakesNoDifferenceHowRecordsAreBatchedOrWhenTasksAreRebuilt(t *test
 				for mode, pipe := range modes {
 					d := frameworktest.Config{Partitions: partitions}.New(t, func(t *framework.Topology) { l.op(t.From(numbers)).To(results) })
 					pipe(d, records)
+					d.AdvanceClock(time.Hour)
 					got := byKey(d.ReadRaw("out"), l.coalesced)
 					if want == nil {
 						want = got
@@ -194,6 +206,9 @@ func TestLawAnErrorFromDownstreamComesBackAsItWas(t *testing.T) {
 				l.op(t.From(numbers)).ForEach(func(context.Context, int) error { return errBroken })
 			})
 			err := d.TryPipeRaw("in", rawOf("a=2@10"))
+			if err == nil { // the operator keeps it for later
+				err = d.TryAdvanceClock(time.Hour)
+			}
 			var named *framework.OperatorError
 			if !errors.As(err, &named) {
 				t.Fatalf("no operator is named: %v", err)
@@ -216,6 +231,7 @@ func TestLawTombstonesGoThroughOrAreCounted(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			d := frameworktest.New(t, func(t *framework.Topology) { l.op(t.Table("in", numbers).Stream()).To(results) })
 			pipeText(d, "in", "a=2@10 a=-@20")
+			d.AdvanceClock(time.Hour)
 			if l.deletes {
 				d.Read(results) // a tombstone there fails the test
 				return

@@ -12,7 +12,7 @@ import (
 // so that no call leads into itself. What feeds back more than the bound, or never comes to rest, is an error that names
 // the loop. A RateLimit in the loop gives it rests.
 //
-// A loop lies within one task: keys must not change on the way, and no Buffer is in it. What waits in a loop keeps the
+// A tombstone is not fed back: it is counted as dropped there. A loop lies within one task: keys must not change on the way, and no Buffer is in it. What waits in a loop keeps the
 // offset of the record that it was made of from being committed; an in-memory Emit waits for it.
 func (s Stream[K, V]) Loop(name string, bound int) (in Stream[K, V], again Topic[K, V]) {
 	t := s.n.topology
@@ -53,6 +53,10 @@ func feedBack[K comparable, V any](s Stream[K, V], loop *loopUse) {
 		l, op := o.loop(loop), &Op{o: o, n: n}
 		entered, id := op.enter()
 		return Emit[K, V](func(m *Meta, k K, v V) error {
+			if m.Deleted { // no function on the way sees it, so that nothing would end its rounds
+				op.drop(dropNullValue)
+				return nil
+			}
 			*entered = id
 			if l.overflows() {
 				return op.fail(m, fmt.Errorf("the loop does not converge: more than %d records wait to be fed back; raise the bound of the loop, or feed back fewer", loop.bound))
