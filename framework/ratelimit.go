@@ -12,7 +12,8 @@ import (
 // that of whoever emits); put a Buffer before it to read ahead. Each task has its own rate: with four partitions, four
 // times n records pass.
 //
-// When a task is let go, by a stop or a rebalance, what waits passes at once, so that it need not be read again.
+// When a task is let go, by a stop or a rebalance, what waits passes at once, so that it need not be read again. After a crash
+// it is read again, and operators with state before the RateLimit fold it once more.
 func (s Stream[K, V]) RateLimit(n int, per time.Duration) Stream[K, V] {
 	if n < 1 || per < time.Duration(n) {
 		s.n.topology.fault(fmt.Errorf("rate-limit (after [%s]): %d records in %s: at least one record, and at least a nanosecond for each", s.n, n, per))

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"bytes"
 	"errors"
 	"log/slog"
@@ -134,6 +135,26 @@ func TestAnAddressWhereNobodyAnswersIsNamed(t *testing.T) {
 	_, err = New(Config{Brokers: []string{address}, DialTimeout: 300 * time.Millisecond}).Admin(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "no broker answers at "+address) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAStopDoesNotWaitForABrokerThatTakesConnectionsAndSaysNothing(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			defer c.Close()
+			cancel()
+			<-t.Context().Done()
+		}
+	}()
+	began := time.Now()
+	if _, err := New(Config{Brokers: []string{l.Addr().String()}}).Admin(ctx); err == nil || time.Since(began) > 5*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), err)
 	}
 }
 

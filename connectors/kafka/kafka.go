@@ -104,7 +104,12 @@ func (c *cluster) Admin(ctx context.Context) (connector.Admin, error) {
 	}
 	dial, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if err := cl.Ping(dial); err != nil {
+	inTime := context.AfterFunc(dial, cl.Close) // it ends a Ping whose context has ended while a new connection stays silent
+	err = cl.Ping(dial)
+	if !inTime() && err == nil {
+		err = dial.Err()
+	}
+	if err != nil {
 		cl.Close()
 		if errors.Is(err, kerr.SaslAuthenticationFailed) {
 			return nil, fmt.Errorf("log in at %s: %w", strings.Join(c.config.Brokers, ","), explain(err))
