@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -191,4 +192,17 @@ func (w *worker) Purge(positions []connector.Position) {
 			}
 		}
 	})
+}
+
+// deleteRecords deletes the records of a topic below the offsets.
+func (w *worker) deleteRecords(topic string, partitions map[int32]int64) error {
+	var below kadm.Offsets
+	for p, at := range partitions {
+		below.AddOffset(topic, p, at, -1)
+	}
+	done, err := w.admin.DeleteRecords(w.ctx, below)
+	if err != nil {
+		return err
+	}
+	return done.Error()
 }

@@ -221,6 +221,8 @@ const (
 	Lost
 )
 
+func (k EventKind) String() string { return [...]string{"assigned", "revoked", "lost"}[k] }
+
 // Event is a change of what the worker owns. The group stands still until Done was called.
 type Event struct {
 	Kind       EventKind

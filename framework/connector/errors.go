@@ -8,8 +8,6 @@ var ErrTemporary = errors.New("the brokers do not answer for now")
 // ErrGap is wrapped by errors about a position that is no longer in its log, or not yet.
 var ErrGap = errors.New("records were deleted before they were read, or the topic was made anew")
 
-func (k EventKind) String() string { return [...]string{"assigned", "revoked", "lost"}[k] }
-
 // Has says whether the partition's position was refused. A nil error has refused none.
 func (e *CommitError) Has(p Partition) bool {
 	if e != nil {
