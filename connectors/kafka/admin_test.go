@@ -1,8 +1,8 @@
 package kafka
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
