@@ -1,9 +1,13 @@
 package examples_test
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/millrace/millrace/framework"
+	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/frameworktest"
 )
 
 // filter is an operator as a user writes it: from the Emit of what is behind it to the Emit that takes its input.
@@ -28,30 +32,43 @@ func Example_ownFilter() {
 	// Output: [2 4]
 }
 
-// timedWindow collects what comes on one input and hands it on with each tick on the other. It is for inputs in memory: what it
-// has collected is not read again after a crash, as it is with Stream.TimedWindow.
-func timedWindow[K comparable, V, T any](_ *framework.Op, next framework.Emit[K, []V]) (framework.Emit[K, V], framework.Emit[K, T]) {
+// timedWindow hands on, at the end of each interval, what came in it. The first record of an interval holds its offset: after
+// a crash the interval is read again.
+func timedWindow[K comparable, V any](every time.Duration, op *framework.Op, next framework.Emit[K, []V]) framework.Emit[K, V] {
 	var batch []V
-	collect := func(_ *framework.Meta, _ K, v V) error { batch = append(batch, v); return nil }
-	return collect, func(m *framework.Meta, k K, _ T) error {
-		full := batch
-		batch = nil
-		return next(m, k, full)
+	var first framework.Hold
+	op.Every(every, func(end time.Time) error {
+		var none K
+		err := next(&framework.Meta{Time: end.UnixMilli(), NoKey: true}, none, batch)
+		first.Release(err)
+		batch, first = nil, framework.Hold{}
+		return err
+	})
+	return func(m *framework.Meta, _ K, v V) error {
+		if batch == nil {
+			first = op.Hold(m)
+		}
+		batch = append(batch, v)
+		return nil
 	}
 }
 
-// The twin of the definition of timed_window. In a program a time.Ticker says when to emit
-// a tick; the receipt of a tick is that of its batch.
+// The twin of the definition of timed_window, on the virtual clock of the test driver.
 func Example_ownTimedWindow() {
-	t := framework.New()
-	source, ticks := framework.NewInput[int]("source"), framework.NewInput[struct{}]("ticks")
-	batches := t.From(source).Process2("", t.From(ticks), timedWindow).Collect()
-	defer run(t)()
-
-	emit(source, 1, 2)
-	emit(ticks, struct{}{}, struct{}{})
-	emit(source, 3)
-	emit(ticks, struct{}{})
-	fmt.Println(batches.Values())
-	// Output: [[1 2] [] [3]]
+	lines := frameworktest.Topic("lines", codec.None, codec.String)
+	d := frameworktest.New(nil, func(t *framework.Topology) {
+		t.From(lines).With("", timedWindow, time.Second).ForEach(func(_ context.Context, batch []string) error {
+			fmt.Println(len(batch), batch)
+			return nil
+		})
+	})
+	d.Pipe(lines, framework.None{}, "a", time.UnixMilli(0))
+	d.Pipe(lines, framework.None{}, "b", time.UnixMilli(0))
+	d.AdvanceClock(2 * time.Second)
+	d.Pipe(lines, framework.None{}, "c", time.UnixMilli(0))
+	d.AdvanceClock(time.Second)
+	// Output:
+	// 2 [a b]
+	// 0 []
+	// 1 [c]
 }

@@ -48,7 +48,7 @@ func (b *heldBack) hand() {
 	} else {
 		b.hold.On(&b.m)
 	}
-	b.hold.Release(b.pass(&b.m))
+	b.hold.Hand(&b.m, b.pass)
 }
 
 // owned returns a copy of m that can be kept: headers are parts of the fetched record.

@@ -21,25 +21,18 @@ func (s Stream[K, V]) TimedWindow[R any](every time.Duration, f func([]V) R) Str
 		every = time.Second
 	}
 	return apply(s, "timed-window", "", func(op *Op, next Emit[K, R]) Emit[K, V] {
-		w := &timedWindow[K, V, R]{op: op, every: int64(every), f: f, next: next, index: map[K]int{}, unkeyed: isNone[K]()}
+		w := &timedWindow[K, V, R]{op: op, f: f, next: next, index: map[K]int{}, unkeyed: isNone[K]()}
 		w.entered, w.id = op.enter()
-		timer := op.o.task.NewTimer(w.id, w.end)
-		w.set = timer.Set
-		timer.Set(0) // the first tick says what time it is
-		op.o.task.OnDrain(w.drain)
+		op.Every(every, w.end)
+		op.OnDrain(w.drain)
 		return w.take
 	})
 }
 
-// standstill is the number of intervals after which those that passed without the process running are left out.
-const standstill = 1000
-
 type timedWindow[K comparable, V, R any] struct {
 	op      *Op
-	every   int64 // ns
 	f       func([]V) R
 	next    Emit[K, R]
-	set     func(at int64)
 	unkeyed bool
 	entered *int32
 	id      int32
@@ -85,7 +78,7 @@ func (w *timedWindow[K, V, R]) hold(m *Meta) {
 	if m.Receipt() {
 		return // the emitter does not wait for the interval's end
 	}
-	if m.Fetched() {
+	if m.Fetched() && !w.op.o.task.Flushing() {
 		for _, at := range w.first {
 			if at.Topic == m.Topic && at.Partition == m.Partition {
 				return
@@ -96,21 +89,11 @@ func (w *timedWindow[K, V, R]) hold(m *Meta) {
 	w.holds = append(w.holds, w.op.o.task.Hold(m))
 }
 
-// end ends the interval that was to end at that time, ns since the epoch.
-func (w *timedWindow[K, V, R]) end(at int64) error {
-	now := w.op.o.task.Now()
-	next := at + w.every
-	if at == 0 || now-at > standstill*w.every {
-		next = (now/w.every + 1) * w.every
-	}
-	w.set(next)
-	if at == 0 {
-		return nil
-	}
+// end hands on what came in the interval that ends.
+func (w *timedWindow[K, V, R]) end(at time.Time) error {
 	if len(w.open) == 0 && w.unkeyed {
-		*w.entered = w.id
 		var none K
-		return w.next(&Meta{Time: time.Unix(0, at).UnixMilli(), NoKey: true}, none, w.f([]V{}))
+		return w.next(&Meta{Time: at.UnixMilli(), NoKey: true}, none, w.f([]V{}))
 	}
 	return w.drain()
 }

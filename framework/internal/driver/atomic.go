@@ -9,8 +9,12 @@ func (w *worker) settleAtomic(now time.Time) error {
 	if err := w.answer(); err != nil || w.committing {
 		return err
 	}
+	w.unsaved = w.unsaved || w.retrying // the connector still has what it could not commit
+	if w.acknowledge(); len(w.closed) > 0 {
+		return nil // the barrier stands until the round is written
+	}
 	w.barrier = false
-	if !w.dirty && !w.unsaved || now.Sub(w.committed) < w.commitAfter() {
+	if !w.dirty && !w.unsaved || now.Sub(w.committed) < w.commitAfterAtomic() {
 		return nil
 	}
 	for _, t := range w.tasks {
@@ -19,15 +23,27 @@ func (w *worker) settleAtomic(now time.Time) error {
 	if w.holding() {
 		return nil
 	}
-	if err := w.flush(); err != nil {
-		return err
+	if w.dirty {
+		if err := w.flush(); err != nil {
+			return err
+		}
+		w.acknowledge()
 	}
-	if w.acknowledge(); !w.whole() {
-		return nil // the flush gave an operator something to hold back, or is not written yet
+	if !w.whole() {
+		w.barrier = len(w.closed) > 0
+		return nil // the round is not written yet, or gave an operator something to hold back
 	}
 	w.commit(w.closing)
 	w.barrier = w.committing
 	return nil
+}
+
+// commitAfterAtomic is how long after the last commit the next one is due.
+func (w *worker) commitAfterAtomic() time.Duration {
+	if w.retrying {
+		return max(commitRetry, w.commitAfter())
+	}
+	return w.commitAfter()
 }
 
 // holding says that some operator holds records back.

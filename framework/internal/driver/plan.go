@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -41,6 +42,14 @@ type Topic struct {
 	// Like is, for a repartition topic, the sub-topology whose number of tasks is its number of partitions
 	// (the one that writes it), and for a changelog the one that it belongs to.
 	Like int
+}
+
+// between says that the topic leads from one task to another.
+func (t *Topic) between() bool { return t.Spec.Role&connector.RoleRepartition != 0 }
+
+// emittedInto says that the sub-topology reads an input.
+func (p *Plan) emittedInto(sub int) bool {
+	return slices.ContainsFunc(p.Subs[sub].Sources, func(topic int32) bool { return p.Topics[topic].Port != nil })
 }
 
 // Sub is a sub-topology.

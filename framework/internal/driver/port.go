@@ -14,10 +14,11 @@ import (
 type Port struct {
 	bell bell
 
-	mu    sync.Mutex // guards what follows
-	host  Host
-	ended bool
-	err   error // why it ended, nil: it was stopped
+	mu     sync.Mutex // guards what follows
+	host   Host
+	ended  bool
+	err    error         // why it ended, nil: it was stopped
+	closed chan struct{} // by end; nil: nobody asked for it
 }
 
 // Host processes the records of an input.
@@ -59,9 +60,24 @@ func (p *Port) detach(h Host) {
 
 func (p *Port) end(err error) {
 	p.mu.Lock()
+	if p.closed != nil && !p.ended {
+		close(p.closed)
+	}
 	p.host, p.ended, p.err = nil, true, err
 	p.mu.Unlock()
 	p.bell.ring()
+}
+
+// over returns a channel that is closed when the application has ended, whatever its workers still do.
+func (p *Port) over() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed == nil {
+		if p.closed = make(chan struct{}); p.ended {
+			close(p.closed)
+		}
+	}
+	return p.closed
 }
 
 // Enter waits until the input has a host and the caller its turn.
@@ -99,9 +115,10 @@ type portHost struct {
 	task   *task
 	input  int
 	port   *Port
-	gone   chan struct{} // closed when the task is let go
-	bell   bell          // rings when the task may take records again
-	feeds  bool          // what it makes may go through topics to other tasks
+	gone   chan struct{}   // closed when the task is let go
+	over   <-chan struct{} // closed when the application has ended
+	bell   bell            // rings when the task may take records again
+	feeds  bool            // what it makes may go through topics to other tasks
 
 	// Of the record in process; used by whoever has the turn.
 	clock    time.Time
@@ -115,7 +132,7 @@ type portHost struct {
 
 func newPortHost(w *worker, t *task, input int, port *Port) *portHost {
 	h := &portHost{
-		worker: w, task: t, input: input, port: port, gone: make(chan struct{}),
+		worker: w, task: t, input: input, port: port, gone: make(chan struct{}), over: port.over(),
 		feeds: len(w.shared.plan.internal(t.sub)) > 0,
 	}
 	h.process = h.take
@@ -153,6 +170,8 @@ func (h *portHost) Enter(ctx context.Context) error {
 		case w.turn <- struct{}{}:
 		case <-h.gone:
 			return errMoved
+		case <-h.over:
+			return errMoved
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -176,11 +195,15 @@ func (h *portHost) Enter(ctx context.Context) error {
 		case <-changed:
 		case <-h.gone:
 			return errMoved
+		case <-h.over:
+			return errMoved
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		select {
 		case w.turn <- struct{}{}:
+		case <-h.over:
+			return errMoved
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -206,10 +229,12 @@ func (h *portHost) Emit(ctx context.Context, now bool, at int64) error {
 			return engine.JoinErrors(err, ctx.Err())
 		case <-h.gone:
 			return engine.JoinErrors(err, ErrEnded)
+		case <-h.over:
+			return engine.JoinErrors(err, ErrEnded)
 		}
 	}
 	if h.feeds {
-		err = engine.JoinErrors(err, h.worker.shared.through.wait(ctx, h.task.sub))
+		err = engine.JoinErrors(err, h.worker.shared.through.wait(ctx, h.over, h.worker.shared.inside, h.task.sub))
 	}
 	return err
 }
@@ -220,6 +245,7 @@ func (h *portHost) take() {
 	in := t.Inputs()[h.input]
 	t.Clock(h.clock.UnixNano())
 	h.meta = engine.Meta{Time: h.at, Birth: in.Birth(), NoKey: true, Topic: in.Name, Partition: in.Partition, Offset: in.Position()}
+	wakes := t.Wake()
 	h.err, h.pending = t.Take(h.input, &h.meta, in.Entry), 0
 	if t.Unflushed() {
 		h.err = engine.JoinErrors(h.err, t.Flush())
@@ -232,6 +258,8 @@ func (h *portHost) take() {
 	if t.Holding() {
 		receipts := make(chan error, 2)
 		h.receipts, h.pending = receipts, t.Await(h.input, func(e error) { receipts <- e })
+	}
+	if h.pending > 0 || t.Wake() < wakes {
 		w.wake() // for the timers and stages that hold
 	}
 	if err := t.Err(); err != nil {

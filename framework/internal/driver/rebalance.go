@@ -80,6 +80,9 @@ func (w *worker) assign(ctx context.Context, assignments []connector.Assignment)
 // adopt makes one task and starts to restore its stores.
 func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[connector.Partition]connector.Assignment) error {
 	l := w.shared.layout
+	if w.shared.through.used && !w.shared.plan.emittedInto(sub) {
+		ctx = w.closing // what was taken in is finished
+	}
 	inner, err := w.shared.plan.Build(TaskEnv{
 		Context: w.shared.mark(ctx), Closing: w.shared.mark(w.closing), Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], Combine: w.shared.combine,
 	})
@@ -283,8 +286,11 @@ func (w *worker) unload(ctx context.Context) error {
 				w.write(t)
 			}
 		}
-		if !left || ctx.Err() != nil || w.faults.get() != nil {
-			return w.faults.get()
+		if fault := w.faults.get(); !left || fault != nil {
+			return fault
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("what is in buffers was not done with in time: %s: %w", w.shared.fate(), ctx.Err())
 		}
 		select {
 		case <-w.wakeup:

@@ -68,6 +68,7 @@ type shared struct {
 	appetite int64   // bytes in its queues with which a worker asks for no more
 	flow     *flow
 	through  *through
+	leaving  leaving
 	atomic   bool   // the connector commits what was written with the positions
 	graph    uint32 // number of this run in its process
 
@@ -84,7 +85,14 @@ type shared struct {
 }
 
 // Run runs the plan until ctx ends, or, bounded, until its input is used up. It returns when all workers have let go.
-func Run(ctx context.Context, c Config) error {
+func Run(ctx context.Context, c Config) (err error) {
+	defer func() {
+		for _, t := range c.Plan.Topics {
+			if t.Port != nil {
+				t.Port.end(err)
+			}
+		}
+	}()
 	admin, err := c.Connector.Admin(ctx)
 	if err != nil {
 		return unlessStopped(ctx, err)
@@ -180,13 +188,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	stop()
 	supervision.Wait()
 	s.enter(Stopped)
-	err = errors.Join(err, boundedErr)
-	for _, t := range s.plan.Topics {
-		if t.Port != nil {
-			t.Port.end(err)
-		}
-	}
-	return err
+	return errors.Join(err, boundedErr)
 }
 
 // await waits for the workers; the first one that fails stops the others. One that does not stop in time is named.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/framework/connector"
@@ -20,8 +21,9 @@ type stage struct {
 	used   *engine.Arena // of the handover that was taken last; only the stage's goroutine uses it
 	up     func()        // tells the one in front that there is something to take
 	fail   func(error)
-	news   chan struct{} // capacity 1: the queue got a record, or a handover was taken
+	news   chan struct{} // capacity 1: the queue got a record, a handover was taken, or the stage is to drain
 	ended  chan struct{} // closed when the goroutine is gone
+	drain  atomic.Bool   // what is kept back is to be handed on, until nothing is left
 
 	mu     sync.Mutex // guards what follows
 	handed *handover  // not taken yet
@@ -40,6 +42,7 @@ func (s *shared) launch(ctx context.Context, t *engine.Task, up func(), fail fun
 	for _, inner := range t.Stages() {
 		st := &stage{inner: inner, shared: s, up: up, fail: fail, news: make(chan struct{}, 1), ended: make(chan struct{})}
 		inner.Notify, inner.Freed = st.wake, up
+		inner.Draining = func() { st.drain.Store(true); st.wake() }
 		st.stages = s.launch(ctx, inner.Task, st.wake, fail)
 		inner.Begin(st.pool.NewArena())
 		go func() { // wait waits for it
@@ -102,10 +105,17 @@ func (s *stage) turn(now time.Time) (worked bool, err error) {
 		worked = true
 		err = s.inner.Pump()
 	}
-	if err != nil || s.inner.Blocked() {
+	if err == nil && !s.inner.Blocked() && s.inner.Next() {
+		return true, s.inner.Err()
+	}
+	if err != nil || !s.drain.Load() {
 		return worked, err
 	}
-	return s.inner.Next() || worked, s.inner.Err()
+	blocked := s.inner.Blocked()
+	if err = s.inner.Drain(); !blocked || s.inner.Blocked() { // the queue is empty, or what is kept back is fed back for ever
+		s.drain.Store(false)
+	}
+	return true, err
 }
 
 // patience is how long there may be nothing to do.

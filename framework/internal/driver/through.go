@@ -53,8 +53,9 @@ func (t *through) settled(positions []partitionPosition) {
 	t.bell.ring()
 }
 
-// wait returns when all that the sub-topology feeds, and what that feeds, has processed what is in its topics now.
-func (t *through) wait(ctx context.Context, sub int) error {
+// wait returns when all that the sub-topology feeds, and what that feeds, has processed what is in its topics now, or the
+// application is over. inside says that this goroutine would wait for itself.
+func (t *through) wait(ctx context.Context, over <-chan struct{}, inside func() bool, sub int) error {
 	t.emitters.Add(1)
 	defer t.emitters.Add(-1)
 	seen := map[int]bool{sub: true}
@@ -62,7 +63,7 @@ func (t *through) wait(ctx context.Context, sub int) error {
 		var next []int
 		for _, sub := range level {
 			for _, topic := range t.plan.internal(sub) {
-				if err := t.waitTopic(ctx, topic); err != nil {
+				if err := t.waitTopic(ctx, over, inside, topic); err != nil {
 					return err
 				}
 				for reader, s := range t.plan.Subs {
@@ -80,18 +81,23 @@ func (t *through) wait(ctx context.Context, sub int) error {
 	return nil
 }
 
-func (t *through) waitTopic(ctx context.Context, topic int32) error {
+func (t *through) waitTopic(ctx context.Context, over <-chan struct{}, inside func() bool, topic int32) error {
 	ends, err := t.admin.Ends(ctx, []string{t.plan.Topics[topic].Name})
 	if err != nil {
 		return err
 	}
-	for {
+	for first := true; ; first = false {
 		changed := t.bell.heard()
-		if t.past(topic, ends[0]) {
+		switch {
+		case t.past(topic, ends[0]):
 			return nil
+		case first && inside():
+			return ErrInside
 		}
 		select {
 		case <-changed:
+		case <-over:
+			return ErrEnded
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -79,6 +79,9 @@ func (w *worker) run(ctx, closing context.Context) error {
 	if left := w.drain(deadline); left != nil && !errors.Is(err, left) {
 		err = errors.Join(err, left)
 	}
+	if w.shared.through.used {
+		err = w.finish(deadline, err)
+	}
 	for _, e := range w.unanswered {
 		e.Done()
 	}
@@ -100,6 +103,9 @@ func (w *worker) loop(ctx context.Context) error {
 		w.turn <- struct{}{}
 		w.unanswered = batch.Events
 		if ctx.Err() != nil {
+			if w.shared.through.used { // finish needs what was read
+				return w.take(ctx, connector.Batch{Runs: batch.Runs})
+			}
 			return nil
 		}
 		if err == nil {

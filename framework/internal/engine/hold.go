@@ -14,10 +14,11 @@ type Hold struct {
 type held struct {
 	task  *Task
 	input *Input
-	place int64 // of the record in its input
-	time  int64 // partition time before the record
-	holds int   // not released
-	err   error // of those released
+	of    Origin // of the record
+	place int64  // of the record in its input
+	time  int64  // partition time before the record
+	holds int    // not released
+	err   error  // of those released
 	// receipt: somebody waits to hear what became of the record, by done or, where that is not set, by the input's Failed.
 	receipt bool
 	done    func(error)
@@ -28,15 +29,16 @@ type held struct {
 
 type position struct{ offset, time int64 }
 
-// Hold holds the record that m came with, or, at the end of a round, all that the round was made of.
+// Hold holds the record that m came with, or, at the end of a round, all that the round was made of: m may be a copy then,
+// of any record of the round. Where m is a copy of an earlier record's, that one is held, if it still is.
 func (t *Task) Hold(m *Meta) Hold {
 	at := m.held
 	switch {
-	case at != nil:
-	case m.input != nil:
-		at = m.input.hold(t)
 	case t.flushing:
 		at = t.holdRound()
+	case at != nil && at.holds > 0:
+	case m.input != nil:
+		at = m.input.hold(t, m)
 	default:
 		return Hold{task: t}
 	}
@@ -73,6 +75,21 @@ func (m *Meta) Receipt() bool {
 	return m.input != nil && m.input.Receipts
 }
 
+// Hand hands on what was made of the record held, and ends the hold with what f returns. A panic of f is the record's error:
+// whoever waits for the record is told, and the task fails only where nobody does.
+func (h Hold) Hand(m *Meta, f func(m *Meta) error) {
+	t := h.task
+	if h.at != nil {
+		t = h.at.task
+	}
+	err := t.called(f, m)
+	var e *OperatorError
+	if errors.As(err, &e) && error(e) == err && e.Operator == "" {
+		e.Operator, e.At = t.Operator(), m.origin()
+	}
+	h.Release(err)
+}
+
 // Release ends the hold. err is what became of the record; where nobody waits for a receipt it fails the task.
 func (h Hold) Release(err error) {
 	at := h.at
@@ -94,9 +111,9 @@ func (h Hold) Release(err error) {
 		return
 	}
 	if at.input != nil {
-		at.input.held = trim(at.input.held)
+		at.input.held = loosen(at.input.held)
 	} else {
-		at.task.heldRounds = trim(at.task.heldRounds)
+		at.task.heldRounds = loosen(at.task.heldRounds)
 	}
 	switch {
 	case at.done != nil:
@@ -111,24 +128,34 @@ func (h Hold) Release(err error) {
 	}
 }
 
-// hold returns the place of the input's current record.
-func (in *Input) hold(t *Task) *held {
-	if n := len(in.held); n > 0 && in.held[n-1].place == in.current {
+// hold returns the place of the record that m came with: the input's current one, but for a copy that an operator kept.
+func (in *Input) hold(t *Task, m *Meta) *held {
+	if of := m.origin(); of != in.meta.origin() {
+		for _, at := range in.held {
+			if at.holds > 0 && at.of == of {
+				return at
+			}
+		}
+	}
+	if n := len(in.held); n > 0 && in.held[n-1].place == in.current && in.held[n-1].holds > 0 {
 		return in.held[n-1]
 	}
-	at := &held{task: t, input: in, place: in.current, time: in.before, receipt: in.Receipts}
+	at := &held{task: t, input: in, of: in.meta.origin(), place: in.current, time: in.before, receipt: in.Receipts}
 	in.held = append(in.held, at)
 	return at
 }
 
+func (m *Meta) origin() Origin { return Origin{m.Topic, m.Partition, m.Offset} }
+
 // holdRound returns the place of the running flush.
 func (t *Task) holdRound() *held {
 	if t.heldRound == nil {
-		t.heldRound = &held{task: t, receipt: t.forgiving()}
-		for _, in := range t.inputs {
-			t.heldRound.before = append(t.heldRound.before, in.flushed)
+		round := &held{task: t, receipt: t.forgiving()}
+		for input := range t.inputs {
+			round.before = append(round.before, t.front(input))
 		}
-		t.heldRounds = append(t.heldRounds, t.heldRound)
+		t.heldRound = round
+		t.heldRounds = append(t.heldRounds, round)
 	}
 	return t.heldRound
 }
@@ -146,21 +173,40 @@ func (t *Task) Await(input int, done func(error)) (pending int) {
 	return pending
 }
 
-// trim drops what is released from the front. What is released behind it waits: commits go by the front.
-func trim(held []*held) []*held {
+// loosen drops what is released from the front, but for the first: what was made of it is with other operators until the
+// next flush, which may hold it again. What is released behind the front waits: commits go by the front.
+func loosen(held []*held) []*held {
 	n := 0
 	for n < len(held) && held[n].holds == 0 {
-		held[n] = nil
 		n++
 	}
-	if n == len(held) {
-		return held[:0]
+	if n < 2 {
+		return held
 	}
-	return held[n:]
+	held[n-1] = held[0]
+	clear(held[:n-1])
+	return held[n-1:]
 }
 
-// Committable returns the offset up to which all is done with, as of the last flush, and the partition time there.
+// trim drops all that is released from the front.
+func trim(held []*held) []*held {
+	if held = loosen(held); len(held) > 0 && held[0].holds == 0 {
+		held[0] = nil
+		return held[1:]
+	}
+	return held
+}
+
+// Committable returns the offset up to which all is done with, and the partition time there. It is called after a flush.
 func (t *Task) Committable(input int) (offset, time int64) {
+	in := t.inputs[input]
+	in.held, t.heldRounds = trim(in.held), trim(t.heldRounds)
+	at := t.front(input)
+	return at.offset, at.time
+}
+
+// front returns up to where all was done with at the last flush.
+func (t *Task) front(input int) position {
 	in := t.inputs[input]
 	at := in.flushed
 	if len(in.held) > 0 && in.held[0].place < at.offset {
@@ -171,18 +217,21 @@ func (t *Task) Committable(input int) (offset, time int64) {
 			at = round
 		}
 	}
-	return at.offset, at.time
+	return at
 }
 
 // Holding says that some record is held.
 func (t *Task) Holding() bool {
 	for _, in := range t.inputs {
-		if len(in.held) > 0 {
+		if holding(in.held) {
 			return true
 		}
 	}
-	return len(t.heldRounds) > 0
+	return holding(t.heldRounds)
 }
+
+// holding: behind a first that is released, loosen leaves only what begins with one that is not.
+func holding(held []*held) bool { return len(held) > 1 || len(held) == 1 && held[0].holds > 0 }
 
 // JoinErrors joins two errors; one alone stays as it is.
 func JoinErrors(a, b error) error {

@@ -30,10 +30,21 @@ func (t *Task) AddGate(shut func() bool) { t.gates = append(t.gates, shut) }
 // OnDrain registers what is to run before the task is let go: hand on what is kept back for later. It runs upstream first.
 func (t *Task) OnDrain(f func() error) { t.drains = append(t.drains, f) }
 
-// Drain lets operators hand on what they keep back for a later time of the wall clock.
+// Drain lets operators hand on what they keep back for the end of a round or a later time of the wall clock. The stages
+// behind are told to do so with all that is in their queues.
 func (t *Task) Drain() error {
-	for i := len(t.drains) - 1; i >= 0 && t.failed == nil; i-- {
-		t.guarded(t.drains[i])
+	for range len(t.drains) + 1 { // what one hands on another keeps back for the end of the round, and gives to the next
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		for i := len(t.drains) - 1; i >= 0 && t.failed == nil; i-- {
+			t.guarded(t.drains[i])
+		}
+	}
+	for _, s := range t.stages {
+		if s.Draining != nil {
+			s.Draining()
+		}
 	}
 	return t.failed
 }

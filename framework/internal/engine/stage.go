@@ -7,9 +7,10 @@ import "slices"
 // the task in front and the stage meet only in the queue and, one after the other, in Finished and Finish.
 type Stage struct {
 	*Task
-	Next   func() bool // processes the queue's next record; false: there is none
-	Notify func()      // is called when a record was put into the queue; nil: nobody wants to know
-	Freed  func()      // is called when the queue was full and has room again; nil: nobody wants to know
+	Next     func() bool // processes the queue's next record; false: there is none
+	Notify   func()      // is called when a record was put into the queue; nil: nobody wants to know
+	Freed    func()      // is called when the queue was full and has room again; nil: nobody wants to know
+	Draining func()      // is called when the stage is to drain once its queue is empty; nil: nobody wants to know
 
 	failures []Failure // of records that somebody waits for; the stage's side
 	holds    []Hold    // on records of the task in front that the stage is not done with, by number from first on; its side
