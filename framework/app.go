@@ -31,6 +31,9 @@ func (t *Topology) Build(c Config) (*App, error) {
 	}
 	plan, err := t.Plan(c.Name)
 	via, connectorErr := t.connector(c)
+	if c.Bounded {
+		connectorErr = errors.Join(connectorErr, t.checkEnds())
+	}
 	if err := errors.Join(c.validate(), err, connectorErr); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (b *build) check() {
 			repartitions[n.name] = n
 		}
 		if len(n.out) == 0 && !n.sink && !n.stateful {
-			b.fault("%s%s: nothing takes its output: end the stream with To, ForEach or an aggregate", n, b.after(n))
+			b.fault("%s%s: nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate", n, b.after(n))
 		}
 		if n.writes != nil && !n.writes.internal {
 			if other := sinks[n.writes.name]; other != nil && other.writes.types != n.writes.types {

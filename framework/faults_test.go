@@ -33,15 +33,15 @@ func TestBuildRefusesATopologyWithAFault(t *testing.T) {
 		},
 		{
 			"whose stream ends nowhere", func(t *framework.Topology) { t.From(numbers).Map(double) },
-			"map 1 (after [source in]): nothing takes its output: end the stream with To, ForEach or an aggregate",
+			"map 1 (after [source in]): nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate",
 		},
 		{
 			"whose source ends nowhere", func(t *framework.Topology) { t.From(numbers) },
-			"source in: nothing takes its output: end the stream with To, ForEach or an aggregate",
+			"source in: nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate",
 		},
 		{
 			"whose branch ends nowhere", func(t *framework.Topology) { t.From(numbers).Split(even)[0].To(results) },
-			"branch 3 (after [split 1]): nothing takes its output: end the stream with To, ForEach or an aggregate",
+			"branch 3 (after [split 1]): nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate",
 		},
 		{
 			"with an aggregate without name", func(t *framework.Topology) { t.From(numbers).Grouped().Count("") },
@@ -241,7 +241,7 @@ func TestBuildRefusesATopologyWithAFault(t *testing.T) {
 			"with an operator of two inputs whose output ends nowhere", func(t *framework.Topology) {
 				t.From(numbers).Process2("", t.From(more), ownMerge)
 			},
-			"process2 2 (after [source in]): nothing takes its output: end the stream with To, ForEach or an aggregate",
+			"process2 2 (after [source in]): nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate",
 		},
 		{
 			"with no topics to choose from", func(t *framework.Topology) { t.From(numbers).ToOneOf(bySize) },
@@ -326,7 +326,7 @@ func TestBuildReportsAllFaultsAtOnce(t *testing.T) {
 	const want = `group 1: grouped by the present key, but the stream of source lines has no key: use GroupBy(f)
 application name "an app": a name of an application, store or repartition is part of topic names: 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'
 count 6 (after [key-by 3]): it keeps state and needs a name: its store and topics are called after it
-map 11 (after [source lines]): nothing takes its output: end the stream with To, ForEach or an aggregate
+map 11 (after [source lines]): nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate
 combine by-float: its keys: key type float64: float64: NaN does not equal itself, and 0 and −0 are equal: key by an integer, such as cents, or by a string`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
@@ -340,7 +340,7 @@ func TestBuildReportsFaultsOfTheConfigurationAsWell(t *testing.T) {
 	const want = `a budget of 7 bytes is too small: at least 1048576, or 0 for the default
 a number of the configuration is negative; 0 stands for the default
 the application has no name: set Config.Name
-map 1 (after [source in]): nothing takes its output: end the stream with To, ForEach or an aggregate
+map 1 (after [source in]): nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate
 the topics are of the connector "frameworktest" and Config.Connectors has none of that kind`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

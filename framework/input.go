@@ -2,6 +2,7 @@ package framework
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +19,7 @@ type Input[V any] struct {
 	value V // emitted now; used by whoever has the task's turn
 }
 
-// NewInput returns an input; the name stands in descriptions and errors.
+// NewInput returns an input; the name stands in descriptions and errors, and is the only one of that name in its graph.
 func NewInput[V any](name string) *Input[V] { return &Input[V]{name: name} }
 
 // Emit emits a value and waits until all downstream is done with it: the result is the receipt. Its event time is now.
@@ -77,4 +78,15 @@ func (i *Input[V]) topic() Topic[None, V] {
 type inputUse struct {
 	port  *driver.Port
 	entry func(o *opening, n *node) func(m *Meta) error
+}
+
+// checkEnds: what a bounded run reads has an end.
+func (t *Topology) checkEnds() error {
+	var faults []error
+	for _, n := range t.nodes {
+		if n.reads != nil && n.reads.input != nil {
+			faults = append(faults, fmt.Errorf("a bounded run cannot end: input %s has no end; end the context instead", n.name))
+		}
+	}
+	return errors.Join(faults...)
 }

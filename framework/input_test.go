@@ -306,6 +306,40 @@ func TestALoopThatNeverSettlesIsNamed(t *testing.T) {
 	}
 }
 
+func TestTwoInputsOfOneNameAreRefused(t *testing.T) {
+	top := framework.New()
+	top.From(framework.NewInput[int]("numbers")).Collect()
+	top.From(framework.NewInput[int]("numbers")).Collect()
+	if _, err := top.Build(framework.Config{}); err == nil {
+		t.Error("built: what is emitted into the second waits for ever")
+	}
+}
+
+func TestEmitDoesNotWaitForARunThatCannotBegin(t *testing.T) {
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, run := range map[string]struct {
+		ctx     context.Context
+		bounded bool
+	}{"bounded": {t.Context(), true}, "stopped before it began": {gone, false}} {
+		t.Run(name, func(t *testing.T) {
+			source := framework.NewInput[int]("numbers")
+			top := framework.New()
+			top.From(source).Collect()
+			stop, err := top.Start(run.ctx, framework.Config{Bounded: run.bounded})
+			if err != nil {
+				return
+			}
+			t.Log(stop())
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if err := source.Emit(ctx, 1); !errors.Is(err, framework.ErrEnded) {
+				t.Errorf("emit says %v, want ErrEnded", err)
+			}
+		})
+	}
+}
+
 func ExampleInput() {
 	source := framework.NewInput[int]("numbers")
 	t := framework.New()

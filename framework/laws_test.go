@@ -129,26 +129,29 @@ var operators = []law{
 var oneToThree = []int{1, 2, 3}
 
 // modes are the ways to pipe the same records that must not make a difference.
-var modes = map[string]func(d *frameworktest.Driver, records []string){
-	"one by one": func(d *frameworktest.Driver, records []string) {
+var modes = []struct {
+	name string
+	pipe func(d *frameworktest.Driver, records []string)
+}{
+	{"one by one", func(d *frameworktest.Driver, records []string) {
 		for _, r := range records {
 			pipeText(d, "in", r)
 		}
-	},
-	"in one batch": func(d *frameworktest.Driver, records []string) {
+	}},
+	{"in one batch", func(d *frameworktest.Driver, records []string) {
 		d.Batch(func() { pipeText(d, "in", strings.Join(records, " ")) })
-	},
-	"in batches of three": func(d *frameworktest.Driver, records []string) {
+	}},
+	{"in batches of three", func(d *frameworktest.Driver, records []string) {
 		for part := range slices.Chunk(records, 3) {
 			d.Batch(func() { pipeText(d, "in", strings.Join(part, " ")) })
 		}
-	},
-	"rebuilt after each record": func(d *frameworktest.Driver, records []string) {
+	}},
+	{"rebuilt after each record", func(d *frameworktest.Driver, records []string) {
 		for _, r := range records {
 			pipeText(d, "in", r)
 			d.Rebuild()
 		}
-	},
+	}},
 }
 
 func TestLawItMakesNoDifferenceHowRecordsAreBatchedOrWhenTasksAreRebuilt(t *testing.T) {
@@ -163,19 +166,19 @@ func TestLawItMakesNoDifferenceHowRecordsAreBatchedOrWhenTasksAreRebuilt(t *test
 			}
 			t.Run(fmt.Sprint(l.name, " on ", partitions), func(t *testing.T) {
 				var want map[string]string
-				for mode, pipe := range modes {
+				for _, mode := range modes {
 					d := frameworktest.Config{Partitions: partitions}.New(t, func(t *framework.Topology) { l.op(t.From(numbers)).To(results) })
-					pipe(d, records)
+					mode.pipe(d, records)
 					d.AdvanceClock(time.Hour)
 					got := byKey(d.ReadRaw("out"), l.coalesced)
 					if want == nil {
 						want = got
 					}
 					if fmt.Sprint(got) != fmt.Sprint(want) {
-						t.Errorf("%s:\ngot  %v\nwant %v", mode, got, want)
+						t.Errorf("%s:\ngot  %v\nwant %v", mode.name, got, want)
 					}
 					if len(got) == 0 {
-						t.Errorf("%s: nothing came out", mode)
+						t.Errorf("%s: nothing came out", mode.name)
 					}
 				}
 			})

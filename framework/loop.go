@@ -13,7 +13,10 @@ import (
 // the loop. A RateLimit in the loop gives it rests.
 //
 // A tombstone is not fed back: it is counted as dropped there. A loop lies within one task: keys must not change on the way, and no Buffer is in it. What waits in a loop keeps the
-// offset of the record that it was made of from being committed; an in-memory Emit waits for it.
+// offset of the record that it was made of from being committed. An in-memory Emit waits for what waits in a loop, but not for
+// what a RateLimit in the loop keeps: an error behind that stops the application. While it keeps a record nothing is taken
+// from outside, so that a loop without end takes one record; to go round with several, emit them as one slice and FlatMap it
+// behind the loop's head.
 func (s Stream[K, V]) Loop(name string, bound int) (in Stream[K, V], again Topic[K, V]) {
 	t := s.n.topology
 	n := t.add("loop", name, s.n)

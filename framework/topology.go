@@ -119,6 +119,8 @@ func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *nod
 	})
 	if at >= 0 {
 		switch n := t.nodes[at]; {
+		case from.input != nil && (n.reads.input == nil || n.reads.input.port != from.input.port):
+			t.fault(fmt.Errorf("two inputs are called %s: give each a name of its own", from.name))
 		case n.reads.types != types:
 			t.fault(fmt.Errorf("topic %s is read as %s and as %s: read it once, with one pair of types", from.name, n.reads.types, types))
 		case (n.kind == "table-source") != nulls:

@@ -5,7 +5,9 @@
 // # Reading
 //
 // A source is one file or a pattern ("in/*.txt"). A partition is a file: those that are known from an earlier run keep their
-// numbers, new ones follow sorted by name. Files that appear while the application runs are read from its next start on.
+// order, new ones follow sorted by name. Files that appear while the application runs are read from its next start on; a file
+// that was read to its end may be moved away between two runs. A graph that groups or keeps state fixes the number of source
+// files at its first start.
 // The offset of a record is the position of the last byte of its line in the uncompressed file, its newline included, so that
 // the offset to read next is where the next line begins. The time of a record is when its file was last modified, as it was when
 // the application first saw the file.

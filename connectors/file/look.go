@@ -80,7 +80,7 @@ func (was look) compare(f handle, path string, position int64, whole bool) error
 	switch size := info.Size(); {
 	case size < end:
 		return &gap{path: path, what: fmt.Sprintf("shrank to %d bytes, of which %d were read", size, end)}
-	case whole && size != was.Size:
+	case whole && size != was.Size && position >= wholeEnd: // one that was cut short may be there in full now
 		return &gap{path: path, what: fmt.Sprintf("is compressed and had %d bytes when reading it began, and has %d: it was replaced, or added to", was.Size, size)}
 	}
 	head, err := digest(f, 0, was.HeadBytes)

@@ -209,7 +209,7 @@ func TestAnInputThatIsNotTheOneThatWasReadIsAGap(t *testing.T) {
 		"it shrank":         {func(name string) error { return os.Truncate(name, 4) }, "shrank to 4 bytes, of which 14 were read", []string{"one"}},
 		"it was rewritten":  {func(name string) error { return os.WriteFile(name, []byte("ONE\nTWO\nTHREE\nFOUR\n"), 0o644) }, "was replaced", []string{"ONE", "TWO", "THREE", "FOUR"}},
 		"its end was":       {func(name string) error { return os.WriteFile(name, []byte("one\ntwo\nthrEE\nfour\n"), 0o644) }, "was replaced", []string{"one", "two", "thrEE", "four"}},
-		"it vanished":       {os.Remove, "vanished", nil},
+		"it was read, gone": {os.Remove, "", nil},
 		"it grew":           {func(name string) error { return os.WriteFile(name, []byte(first+"four\n"), 0o644) }, "", []string{"four"}},
 		"it is as it was":   {func(string) error { return nil }, "", nil},
 		"it was only moved": {func(name string) error { return errors.Join(os.Rename(name, name+"x"), os.Rename(name+"x", name)) }, "", nil},

@@ -42,7 +42,7 @@ func (j *job) source(m *manifest, f *files, c connector.WorkerConfig, topic int3
 		if slices.Contains(names, i.Path) {
 			return false
 		}
-		if i.Position >= 0 && !skip {
+		if i.Position >= 0 && !i.finished() && !skip {
 			gone = errors.Join(gone, &gap{path: i.Path, what: "vanished, and a part of it was read"})
 		}
 		return true
@@ -51,11 +51,35 @@ func (j *job) source(m *manifest, f *files, c connector.WorkerConfig, topic int3
 		return gone
 	}
 	for _, name := range names {
+		if err := notWritten(name, c.Topics); err != nil {
+			return err
+		}
 		if !slices.ContainsFunc(set.Files, func(i *inputFile) bool { return i.Path == name }) {
 			set.Files = append(set.Files, &inputFile{Path: name, Position: -1})
 		}
 	}
 	return j.measure(set, c.Bounded)
+}
+
+// finished says that nothing of the file is left to be read, as far as was seen: it may be moved away.
+func (i *inputFile) finished() bool { return i.Position >= wholeEnd || i.Position >= i.Look.Size }
+
+// notWritten refuses a source in the folder of a sink: the next run would read what this one writes.
+func notWritten(name string, topics []connector.TopicSpec) error {
+	folder, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	for _, t := range topics {
+		sink, err := filepath.Abs(t.Name)
+		if err != nil {
+			return err
+		}
+		if t.Role&connector.RoleSink != 0 && sink == folder {
+			return fmt.Errorf("file %s is read, and its folder is written by the same graph: the next start would read what this one wrote; write to another folder", name)
+		}
+	}
+	return nil
 }
 
 // measure fixes where files end, and the time of the records of new ones.

@@ -58,8 +58,8 @@ func TestMistakesInATestFailItAndSayWhatIsThere(t *testing.T) {
 			"a topology with faults", func(tb testing.TB) {
 				frameworktest.New(tb, func(t *framework.Topology) { t.From(in).Map(strings.ToUpper); t.From(lines) })
 			},
-			"map 1 (after [source in]): nothing takes its output: end the stream with To, ForEach or an aggregate\n" +
-				"source lines: nothing takes its output: end the stream with To, ForEach or an aggregate",
+			"map 1 (after [source in]): nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate\n" +
+				"source lines: nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate",
 		},
 		{
 			"piping to a topic that is not read", func(tb testing.TB) { frameworktest.New(tb, copying).Pipe(lines, framework.None{}, "", start) },

@@ -128,6 +128,7 @@ type portHost struct {
 	receipts chan error // gets as many as are pending
 	pending  int
 	process  func() // take, as a value that is made once
+	wakes    int64  // the task's next timer after it
 }
 
 func newPortHost(w *worker, t *task, input int, port *Port) *portHost {
@@ -245,7 +246,6 @@ func (h *portHost) take() {
 	in := t.Inputs()[h.input]
 	t.Clock(h.clock.UnixNano())
 	h.meta = engine.Meta{Time: h.at, Birth: in.Birth(), NoKey: true, Topic: in.Name, Partition: in.Partition, Offset: in.Position()}
-	wakes := t.Wake()
 	h.err, h.pending = t.Take(h.input, &h.meta, in.Entry), 0
 	if t.Unflushed() {
 		h.err = engine.JoinErrors(h.err, t.Flush())
@@ -255,11 +255,15 @@ func (h *portHost) take() {
 		}
 		w.write(t)
 	}
+	if at := t.Wake(); at != h.wakes {
+		h.wakes = at
+		w.wake() // it may wait for a later timer
+	}
 	if t.Holding() {
 		receipts := make(chan error, 2)
 		h.receipts, h.pending = receipts, t.Await(h.input, func(e error) { receipts <- e })
 	}
-	if h.pending > 0 || t.Wake() < wakes {
+	if h.pending > 0 {
 		w.wake() // for the timers and stages that hold
 	}
 	if err := t.Err(); err != nil {

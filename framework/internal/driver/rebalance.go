@@ -240,7 +240,7 @@ func (w *worker) drain(ctx context.Context) error {
 			break
 		}
 		if fault := w.faults.get(); fault != nil {
-			if err == nil {
+			if err == nil || errors.Is(err, fault) {
 				return fault
 			}
 			return errors.Join(err, fault)

@@ -76,7 +76,9 @@ func (w *worker) run(ctx, closing context.Context) error {
 	}
 	deadline, cancel := context.WithTimeout(closing, w.shared.shutdown)
 	defer cancel()
-	if left := w.drain(deadline); left != nil && !errors.Is(err, left) {
+	if left := w.drain(deadline); err == nil || errors.Is(left, err) {
+		err = left
+	} else {
 		err = errors.Join(err, left)
 	}
 	if w.shared.through.used {
