@@ -3,8 +3,8 @@ package driver
 import "time"
 
 // settleAtomic commits when it is time to, where the connector makes what was written and the positions durable as one.
-// Then nothing may be held back: stages are waited for (the barrier: nothing is processed meanwhile), timers are not, since
-// theirs may be hours; what they hold back is handed on by a tick, and the moment after it is good for a commit.
+// Then nothing may be held back: stages are waited for while they work (the barrier: nothing is processed meanwhile), timers are
+// not, since theirs may be hours; what they hold back is handed on by a tick, and the moment after it is good for a commit.
 func (w *worker) settleAtomic(now time.Time) error {
 	if err := w.answer(); err != nil || w.committing {
 		return err
@@ -18,9 +18,10 @@ func (w *worker) settleAtomic(now time.Time) error {
 		return nil
 	}
 	for _, t := range w.tasks {
-		w.barrier = w.barrier || !idle(t.stages)
+		w.barrier = w.barrier || busy(t.stages)
 	}
 	if w.holding() {
+		w.barrier = w.barrier || w.soonUnheld(now)
 		return nil
 	}
 	if w.dirty {
@@ -36,6 +37,17 @@ func (w *worker) settleAtomic(now time.Time) error {
 	w.commit(w.closing)
 	w.barrier = w.committing
 	return nil
+}
+
+// soonUnheld says that timers will hand on all that is held within the time between two commits: that is waited for. Else tasks
+// that hold records in turn would hardly ever hold none all at once.
+func (w *worker) soonUnheld(now time.Time) bool {
+	for _, t := range w.tasks {
+		if t.runs() && t.Holding() && t.Wake() > now.Add(w.shared.commitEvery).UnixNano() {
+			return false
+		}
+	}
+	return true
 }
 
 // commitAfterAtomic is how long after the last commit the next one is due.

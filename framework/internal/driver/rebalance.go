@@ -29,7 +29,13 @@ func (w *worker) rebalance(ctx context.Context, e connector.Event) error {
 		bounded, cancel := context.WithTimeout(w.closing, w.shared.rebalance*3/4) // a stop does not cut it short
 		defer cancel()
 		err := w.drain(bounded)
+		if w.shared.atomic && err == nil && !w.whole() {
+			err = errors.New("what was made of revoked partitions could not be committed before they were let go, and would be committed without their positions")
+		}
 		w.drop(e.Partitions)
+		if w.shared.atomic && err != nil {
+			return err
+		}
 		if err != nil && bounded.Err() == nil {
 			return err
 		}

@@ -134,6 +134,9 @@ func (w *worker) acknowledge() {
 func (w *worker) patience() time.Duration {
 	now := time.Now()
 	wait := time.Second
+	if w.sealed() {
+		return wait // the acknowledgement or the answer wakes it
+	}
 	for _, t := range w.tasks {
 		if !t.runs() {
 			continue
@@ -148,7 +151,10 @@ func (w *worker) patience() time.Duration {
 	if w.barrier {
 		return max(0, wait)
 	}
-	if w.dirty {
+	switch {
+	case w.shared.atomic && (w.dirty || w.unsaved || w.retrying) && !w.holding():
+		wait = min(wait, w.commitAfterAtomic()-now.Sub(w.committed))
+	case w.dirty && !w.shared.atomic:
 		wait = min(wait, w.flushAfter()-now.Sub(w.flushed))
 	}
 	if len(w.settled) > 0 && !w.committing {

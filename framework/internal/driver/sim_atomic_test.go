@@ -88,7 +88,6 @@ func atomicGraphs() []heldGraph {
 
 // An interval in which nothing came is a record, too: its time may come while a commit is in flight.
 func TestTimersWriteNothingWhileAnAtomicCommitIsInFlight(t *testing.T) {
-	t.Skip("timers fire whatever worker.work waits for")
 	g := heldGraph{name: "empty intervals", lines: true, build: func(lines framework.Stream[string, string], keep keeper) {
 		keep(lines).To(simTopic(simCopies))
 		none := framework.NewTopic(connector.Factory{Kind: "sim"}, connector.TopicSpec{Name: simCounts}, codec.None, codec.Int64)
@@ -102,7 +101,6 @@ func TestTimersWriteNothingWhileAnAtomicCommitIsInFlight(t *testing.T) {
 
 // A record that is kept for an hour keeps its commit that long; the worker sleeps meanwhile.
 func TestAWorkerOfAnAtomicConnectorSleepsWhileRecordsAreKept(t *testing.T) {
-	t.Skip("worker.patience counts the running round as due")
 	g := heldGraph{name: "an hour", lines: true, build: func(lines framework.Stream[string, string], _ keeper) {
 		lines.TimedWindow(time.Hour, func(lines []string) string { return strings.Join(lines, " ") }).To(simTopic(simCopies))
 	}}
@@ -119,6 +117,70 @@ func TestAWorkerOfAnAtomicConnectorSleepsWhileRecordsAreKept(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if n := w.polls.Load() - before; n > 100 {
 			t.Errorf("it polled %d times in 10 s", n)
+		}
+		w.over(nil)
+	})
+}
+
+// Each task nearly always keeps a record, and their times differ: there must be a moment at which none of them does.
+func TestTasksThatKeepRecordsInTurnAreCommittedAllTheSame(t *testing.T) {
+	for name, build := range map[string]func(lines framework.Stream[string, string]) framework.Stream[string, string]{
+		"a rate limit in each": func(lines framework.Stream[string, string]) framework.Stream[string, string] {
+			return lines.RateLimit(10, time.Second)
+		},
+		"a rate limit and intervals": func(lines framework.Stream[string, string]) framework.Stream[string, string] {
+			return lines.RateLimit(10, time.Second).TimedWindow(3*time.Second, func(lines []string) string { return strings.Join(lines, " ") })
+		},
+		"intervals of two lengths": func(lines framework.Stream[string, string]) framework.Stream[string, string] {
+			lines.TimedWindow(2100*time.Millisecond, func(lines []string) int { return len(lines) }).ForEach(func(context.Context, int) error { return nil })
+			return lines.RateLimit(10, time.Second).TimedWindow(1300*time.Millisecond, func(lines []string) string { return strings.Join(lines, " ") })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := heldGraph{lines: true, build: func(lines framework.Stream[string, string], _ keeper) { build(lines).To(simTopic(simCopies)) }}
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				s := newSim(ctx, 5)
+				w := newAtomicWorld(t, s, g)
+				w.config.Workers, w.config.CommitEvery, s.faults = 1, time.Second, simFaults{}
+				for range 1000 {
+					w.lines.produce()
+				}
+				w.begin()
+				time.Sleep(20 * time.Second)
+				w.locked(func() {
+					if left := s.lag(simLines); left == 1000 {
+						t.Errorf("%d tasks, and nothing was committed in 20 s", w.partitions)
+					}
+				})
+				w.over(nil)
+				for _, v := range s.wrong {
+					t.Error(v)
+				}
+			})
+		})
+	}
+}
+
+// The records behind the buffer are kept by a timer, not by work: no use to wait for them with all the input.
+func TestIntervalsBehindABufferDoNotStopTheInput(t *testing.T) {
+	g := heldGraph{lines: true, build: func(lines framework.Stream[string, string], _ keeper) {
+		lines.Buffer(10).TimedWindow(time.Hour, func(lines []string) string { return strings.Join(lines, " ") }).To(simTopic(simCopies))
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := newSim(ctx, 4)
+		w := newAtomicWorld(t, s, g)
+		w.config.Workers, w.config.CommitEvery, s.faults = 1, time.Second, simFaults{}
+		w.begin()
+		for range 20 {
+			w.lines.produce()
+			time.Sleep(time.Second)
+		}
+		if in := w.current.counters.In.Load(); in < 19 {
+			t.Errorf("of 20 lines %d were taken", in)
 		}
 		w.over(nil)
 	})

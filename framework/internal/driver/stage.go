@@ -24,6 +24,7 @@ type stage struct {
 	news   chan struct{} // capacity 1: the queue got a record, a handover was taken, or the stage is to drain
 	ended  chan struct{} // closed when the goroutine is gone
 	drain  atomic.Bool   // what is kept back is to be handed on, until nothing is left
+	keeps  bool          // of the last handover; for the one in front
 
 	mu     sync.Mutex // guards what follows
 	handed *handover  // not taken yet
@@ -35,6 +36,7 @@ type handover struct {
 	below              int64
 	failures           []engine.Failure
 	drops              [engine.Reasons]int64
+	keeps              bool // what is left in the stage waits for the clock, not for work
 }
 
 // launch starts the stages behind a task. They end with ctx.
@@ -69,8 +71,8 @@ func (s *stage) run(ctx context.Context) {
 		worked, err := s.turn(now)
 		if dirty = dirty || worked; err == nil && dirty && (!worked || now.Sub(flushed) > s.shared.flushBusy) {
 			var handed bool
-			if handed, err = s.hand(); handed {
-				flushed, dirty = now, false
+			if handed, err = s.hand(!worked); handed {
+				flushed, dirty = now, worked && s.shared.atomic // it tells once more, when it rests
 				s.up()
 			}
 		}
@@ -130,8 +132,8 @@ func (s *stage) patience(now time.Time, dirty bool) time.Duration {
 	return max(wait, 0)
 }
 
-// hand flushes the stage and hands over what it made, unless the last handover is still there.
-func (s *stage) hand() (bool, error) {
+// hand flushes the stage and hands over what it made, unless the last handover is still there. rests: there is nothing to do.
+func (s *stage) hand(rests bool) (bool, error) {
 	s.mu.Lock()
 	taken := s.handed == nil
 	s.mu.Unlock()
@@ -147,7 +149,7 @@ func (s *stage) hand() (bool, error) {
 	ready := s.inner.Ready()
 	h := &handover{changelog: slices.Clone(ready.Changelog), outputs: slices.Clone(ready.Outputs)}
 	h.below, h.failures = s.inner.Finished()
-	h.drops = s.inner.Dropped()
+	h.drops, h.keeps = s.inner.Dropped(), rests && s.inner.Holding() && !busy(s.stages)
 	s.used = s.inner.Arena()
 	s.inner.Done()
 	s.inner.Begin(s.pool.NewArena())
@@ -169,6 +171,7 @@ func collect(t *engine.Task, stages []*stage) (some bool) {
 		t.Adopt(h.changelog, h.outputs)
 		t.Dropped(h.drops)
 		s.inner.Finish(h.below, h.failures)
+		s.keeps = h.keeps
 		s.mu.Lock()
 		s.handed = nil
 		s.mu.Unlock()
@@ -176,6 +179,11 @@ func collect(t *engine.Task, stages []*stage) (some bool) {
 		some = true
 	}
 	return some
+}
+
+// busy says that a stage has something to do, as far as it told.
+func busy(stages []*stage) bool {
+	return slices.ContainsFunc(stages, func(s *stage) bool { return !s.keeps && !idle([]*stage{s}) })
 }
 
 // idle says that nothing is left behind the task: all that the stages were given is done with and taken.

@@ -30,7 +30,7 @@ func (w *worker) hungry() bool {
 func (w *worker) work(ctx context.Context) error {
 	now := time.Now()
 	for _, t := range w.tasks {
-		if !t.runs() {
+		if !t.runs() || w.sealed() {
 			continue
 		}
 		t.ring()
@@ -60,6 +60,9 @@ func (w *worker) work(ctx context.Context) error {
 	}
 	return w.step(ctx, now)
 }
+
+// sealed says that nothing at all may be made: what is written is about to be committed as one, or is being.
+func (w *worker) sealed() bool { return w.shared.atomic && (w.committing || len(w.closed) > 0) }
 
 // made writes what came of something else than a fetched record.
 func (w *worker) made(t *task) {
