@@ -203,7 +203,19 @@ func scribble(records []connector.Record) {
 	}
 }
 
-// lag returns the records that a group has not committed of a topic.
+// uncommitted returns the records with a value that a group has not committed of a topic.
+func (s *sim) uncommitted(topic string) (n int) {
+	for _, l := range s.topics[topic] {
+		for _, r := range l.records[max(l.start, s.committed[l.at].Offset):] {
+			if !r.hidden && !r.control {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// lag returns the offsets that a group has not committed of a topic.
 func (s *sim) lag(topic string) (lag int64) {
 	for _, l := range s.topics[topic] {
 		lag += l.end() - max(l.start, s.committed[l.at].Offset)
