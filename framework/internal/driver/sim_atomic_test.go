@@ -2,7 +2,6 @@ package driver_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -186,25 +185,8 @@ func TestIntervalsBehindABufferDoNotStopTheInput(t *testing.T) {
 	})
 }
 
-// simulateAtomic runs a seed of a graph on an atomic connector, in a bubble of its own.
-func simulateAtomic(t *testing.T, g heldGraph, seed uint64, plant plant, after func(*sim)) (wrong []violation) {
+// simulateAtomic runs a seed of a graph on an atomic connector.
+func simulateAtomic(t *testing.T, g heldGraph, seed uint64, plant plant, after func(*sim)) []violation {
 	t.Helper()
-	var s *sim
-	defer func() {
-		if p := recover(); p != nil {
-			wrong = append(wrong, violation{nothingIsLeft, fmt.Sprint(p)})
-		}
-	}()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		s = newSim(ctx, seed)
-		s.plant = plant
-		newAtomicWorld(t, s, g).run()
-		wrong = s.wrong
-	})
-	if after != nil {
-		after(s)
-	}
-	return wrong
+	return simulateIn(t, seed, plant, after, func(t *testing.T, s *sim) { newAtomicWorld(t, s, g).run() })
 }

@@ -78,8 +78,14 @@ func TestEachInvariantOfWhatIsKeptIsBrokenByAPlantedBug(t *testing.T) {
 	}
 }
 
-// simulateHeld runs a seed of a graph in a bubble of its own.
-func simulateHeld(t *testing.T, g heldGraph, seed uint64, plant plant, after func(*sim)) (wrong []violation) {
+// simulateHeld runs a seed of a graph.
+func simulateHeld(t *testing.T, g heldGraph, seed uint64, plant plant, after func(*sim)) []violation {
+	t.Helper()
+	return simulateIn(t, seed, plant, after, func(t *testing.T, s *sim) { newHeldWorld(t, s, g).run() })
+}
+
+// simulateIn runs a seed of a world in a bubble of its own.
+func simulateIn(t *testing.T, seed uint64, plant plant, after func(*sim), run func(*testing.T, *sim)) (wrong []violation) {
 	t.Helper()
 	var s *sim
 	defer func() {
@@ -92,7 +98,7 @@ func simulateHeld(t *testing.T, g heldGraph, seed uint64, plant plant, after fun
 		defer cancel()
 		s = newSim(ctx, seed)
 		s.plant = plant
-		newHeldWorld(t, s, g).run()
+		run(t, s)
 		wrong = s.wrong
 	})
 	if after != nil {
