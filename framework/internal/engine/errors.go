@@ -42,10 +42,17 @@ const (
 	DropNullKey                    // a record without key does not enter an aggregate or a table
 	DropNullValue                  // a null value is no value of a stream
 	DropNegativeTime               // a timestamp before 1970, skipped by the source's policy
+	DropMissingTime                // the extractor found no event time, skipped by the source's policy
+	DropFarFuture                  // an event time too far ahead of the record's timestamp, skipped by the source's policy
+	DropLate                       // its window takes no more records that were born so late: the same ones in every run
+	DropLateIdle                   // its window is closed, since a source was taken for idle
+	DropReplayed                   // its window is closed: the record was read again after a crash
 	Reasons                        // how many there are
 )
 
-var reasonNames = [Reasons]string{"undecodable", "null_key", "null_value", "negative_time"}
+var reasonNames = [Reasons]string{
+	"undecodable", "null_key", "null_value", "negative_time", "missing_time", "far_future", "late", "late_idle", "replayed",
+}
 
 func (r Reason) String() string { return reasonNames[r] }
 

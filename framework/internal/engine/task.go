@@ -56,6 +56,8 @@ type Input struct {
 	Partition int32
 	Disorder  int64 // allowed disorder, ms
 	Handle    func(m *Meta, r *connector.Record) error
+	// Extracts: the event time comes from the value. Handle tells it by Timed; a record that it does not tell of has none.
+	Extracts bool
 	// Entry takes the record that whoever emits has put where it looks, in the place of Handle.
 	Entry func(m *Meta) error
 	// Receipts: somebody waits for each record, and is told its error; the task goes on.
@@ -211,7 +213,7 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 		}
 		m.begin(in, r)
 		t.time, in.current, in.before = r.Time, r.Offset, in.time
-		if r.Time >= 0 { // else it has none
+		if r.Time >= 0 && !in.Extracts { // else it has none, or none yet
 			in.time = max(in.time, r.Time)
 		}
 		if err := in.Handle(m, r); err != nil {
@@ -259,6 +261,12 @@ func (t *Task) Take(input int, of *Meta, handle func(m *Meta) error) (err error)
 		t.pump()
 	}
 	return JoinErrors(in.err, t.failed)
+}
+
+// Timed says that the record just read, whose input extracts its times, has that event time, ms.
+func (t *Task) Timed(m *Meta, at int64) {
+	m.Time, t.time = at, at
+	m.input.time = max(m.input.time, at)
 }
 
 // called calls a function of the graph and makes an error of its panic.
