@@ -19,7 +19,7 @@ func (g Grouped[K, V]) Reduce(name string, f func(V, V) V) Table[K, V] {
 	in := repartitioned(g.n, name, func() *node {
 		return repartition(Stream[K, V]{n: g.n}, name).n
 	})
-	return fold[K](in, "reduce", name, g.emit, g.n.values, func(acc V, present bool, v V) V {
+	return fold[K](in, "reduce", name, g.emit, g.n.values, func(acc V, present bool, _ *Meta, v V) V {
 		if !present {
 			return v
 		}
@@ -28,19 +28,13 @@ func (g Grouped[K, V]) Reduce(name string, f func(V, V) V) Table[K, V] {
 }
 
 func aggregate[K comparable, V, A any](g Grouped[K, V], kind, name string, a Aggregator[V, A]) Table[K, A] {
-	if a.add == nil {
-		g.n.topology.fault(fmt.Errorf("%s %s: its aggregator is empty: make one with Fold, FoldNew, Sum or SumOf", kind, name))
-		a = FoldNew(func() (none A) { return none }, func(acc A, _ V) A { return acc })
-	}
-	if a.shared != nil {
-		g.n.topology.fault(fmt.Errorf("%s %s: %w", kind, name, a.shared))
-	}
+	a = usable(g.n, kind, name, a)
 	var codec any
 	if a.codec != nil {
 		codec = a.codec
 	}
 	if g.n.rekeyed && a.merge != nil {
-		return fold[K](combined(g, name, codec, a), kind, name, g.emit, codec, func(acc A, present bool, partial A) A {
+		return fold[K](combined(g, name, codec, a), kind, name, g.emit, codec, func(acc A, present bool, _ *Meta, partial A) A {
 			if !present {
 				return partial
 			}
@@ -50,16 +44,29 @@ func aggregate[K comparable, V, A any](g Grouped[K, V], kind, name string, a Agg
 	in := repartitioned(g.n, name, func() *node {
 		return repartition(Stream[K, V]{n: g.n}, name).n
 	})
-	return fold[K](in, kind, name, g.emit, codec, func(acc A, present bool, v V) A {
+	add := a.adding()
+	return fold[K](in, kind, name, g.emit, codec, func(acc A, present bool, m *Meta, v V) A {
 		if !present {
 			acc = a.first()
 		}
-		return a.add(acc, v)
+		return add(acc, m, v)
 	})
 }
 
+// usable returns an aggregator that the build can go on with; what is wrong with it is a fault.
+func usable[V, A any](n *node, kind, name string, a Aggregator[V, A]) Aggregator[V, A] {
+	if a.first == nil {
+		n.topology.fault(fmt.Errorf("%s %s: its aggregator is empty: make one with Fold, FoldNew, Sum or SumOf", kind, name))
+		a = FoldNew(func() (none A) { return none }, func(acc A, _ V) A { return acc })
+	}
+	if a.shared != nil {
+		n.topology.fault(fmt.Errorf("%s %s: %w", kind, name, a.shared))
+	}
+	return a
+}
+
 // fold adds the node that keeps one accumulator a key: the operator behind Count, Reduce and Aggregate.
-func fold[K comparable, V, A any](in *node, kind, name string, emit EmitPolicy, values any, step func(acc A, present bool, v V) A) Table[K, A] {
+func fold[K comparable, V, A any](in *node, kind, name string, emit EmitPolicy, values any, step func(acc A, present bool, m *Meta, v V) A) Table[K, A] {
 	out := apply(Stream[K, V]{n: in}, kind, name, func(op *Op, next Emit[K, A]) Emit[K, V] {
 		store := op.Store(Store[K, A]{name: name, keys: in.keys, values: values})
 		entered, id := op.enter()
@@ -82,11 +89,14 @@ func fold[K comparable, V, A any](in *node, kind, name string, emit EmitPolicy, 
 			}
 			e := store.Entry(k)
 			acc, present := e.Value()
-			acc = step(acc, present, v)
+			acc = step(acc, present, m, v)
 			e.Set(acc, m.Time)
 			return changed(m, e.Key(), acc, e.Time()) // its own key: k may be a part of the record
 		}
 	})
+	if emit.onClose {
+		in.topology.fault(fmt.Errorf("%s: OnClose and Early are for windows, and this aggregate never closes: use PerCommit or EveryUpdate", out.n))
+	}
 	out.n.stateful, out.n.values = true, values
 	return Table[K, A]{n: out.n}
 }

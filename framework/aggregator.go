@@ -9,12 +9,36 @@ import (
 )
 
 // Aggregator folds values V into an accumulator A.
+//
+// Where it can merge partial results (all that are ready-made can) its result is the same to the bit for any order and any
+// split of the records, and upstream tasks fold their records before a repartition topic. An accumulator that was handed on
+// is never changed: what is downstream may keep it.
 type Aggregator[V, A any] struct {
-	first  func() A
-	add    func(A, V) A
-	merge  func(A, A) A
-	codec  codec.Codec[A]
-	shared error // the first accumulator would be shared between keys
+	first   func() A
+	add     func(A, V) A
+	at      func(acc A, m *Meta, v V) A // nil: add; for what looks at time and origin
+	merge   func(A, A) A
+	codec   codec.Codec[A]
+	shared  error                                        // why it cannot be used: the first accumulator would be shared between keys, or there is no codec
+	arrival bool                                         // its result depends on the order of arrival
+	valued  func(values codec.Codec[V]) Aggregator[V, A] // makes it for values of that codec, as its accumulators hold values; nil: they hold none
+}
+
+// adding returns what adds a value to an accumulator.
+func (a Aggregator[V, A]) adding() func(acc A, m *Meta, v V) A {
+	if a.at != nil {
+		return a.at
+	}
+	add := a.add
+	return func(acc A, _ *Meta, v V) A { return add(acc, v) }
+}
+
+// of returns the aggregator for a stream whose values have that codec; nil: the one that their type implies.
+func (a Aggregator[V, A]) of(values any) Aggregator[V, A] {
+	if c, ok := values.(codec.Codec[V]); ok && a.valued != nil {
+		return a.valued(c)
+	}
+	return a
 }
 
 // Fold starts with first and adds each value. first is shared by all keys: where adding changes it in place (a map, a
@@ -65,31 +89,19 @@ func sharedIn(v reflect.Value) reflect.Type {
 
 // FoldNew is Fold with an accumulator made for each key.
 func FoldNew[V, A any](first func() A, add func(A, V) A) Aggregator[V, A] {
-	return Aggregator[V, A]{first: first, add: add}
+	return Aggregator[V, A]{first: first, add: add, arrival: true}
 }
 
 // Merge says how two partial results become one. With it upstream tasks fold their records before the repartition topic
 // and send one partial result a key: that is what makes aggregations fast. merge must be commutative and
 // associative, and merging with a first accumulator must change nothing; it may reuse its first argument.
-func (a Aggregator[V, A]) Merge(merge func(A, A) A) Aggregator[V, A] { a.merge = merge; return a }
+func (a Aggregator[V, A]) Merge(merge func(A, A) A) Aggregator[V, A] {
+	a.merge, a.arrival = merge, false
+	return a
+}
 
 // Codec sets how accumulators are encoded. Without it a codec is inferred from the type.
-func (a Aggregator[V, A]) Codec(c codec.Codec[A]) Aggregator[V, A] { a.codec = c; return a }
-
-// Number is a type that Add and Sum take: integers, whose sums do not depend on the order.
-type Number interface {
-	~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64
-}
-
-// Add returns a + b.
-func Add[N Number](a, b N) N { return a + b }
-
-// SumOf adds up an integer of each value. It wraps around on overflow, as Go's integers do.
-func SumOf[V any, N Number](of func(V) N) Aggregator[V, N] {
-	return Fold(N(0), func(sum N, v V) N { return sum + of(v) }).Merge(Add[N])
-}
-
-// Sum adds up integers. It wraps around on overflow, as Go's integers do.
-func Sum[N Number]() Aggregator[N, N] {
-	return Fold(N(0), Add[N]).Merge(Add[N])
+func (a Aggregator[V, A]) Codec(c codec.Codec[A]) Aggregator[V, A] {
+	a.codec, a.valued = c, nil
+	return a
 }

@@ -37,6 +37,7 @@ func (t *Topology) Build(c Config) (*App, error) {
 	if err := errors.Join(c.validate(), err, connectorErr); err != nil {
 		return nil, err
 	}
+	plan.Repartitions = int32(c.RepartitionPartitions)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

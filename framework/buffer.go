@@ -63,13 +63,16 @@ type buffer struct {
 	room       int
 	rendezvous bool
 
+	told  int64        // watermark that was put into the queue last
 	count atomic.Int32 // records in the queue, the one in process included
 	mu    sync.Mutex   // guards queue
 	queue []*buffered
 }
 
+// buffered is a record in the queue; without pass it is a mark of the watermark.
 type buffered struct {
 	m       Meta
+	reached int64 // watermark in front
 	pass    func(m *Meta) error
 	receipt bool // the emitter waits
 }
@@ -77,19 +80,34 @@ type buffered struct {
 func newBuffer(task *engine.Task, n int) *buffer {
 	b := &buffer{stage: task.AddStage(), task: task, room: max(n, 1), rendezvous: n == 0}
 	b.stage.Next = b.process
+	b.told = engine.NoTime
 	task.AddGate(b.full)
+	task.OnFlush(b.mark)
 	return b
 }
 
 func (b *buffer) full() bool { return int(b.count.Load()) >= b.room }
 
 func (b *buffer) put(m *Meta, pass func(m *Meta) error) {
-	item := &buffered{m: owned(m), pass: pass}
+	item := &buffered{m: owned(m), pass: pass, reached: b.task.Watermark()}
 	var hold engine.Hold // an emitter that does not wait needs none: what it emitted is not read again
 	if item.receipt = b.rendezvous && m.Receipt(); item.receipt || !m.Receipt() {
-		hold = b.task.Hold(m)
+		hold = b.task.HoldOffset(m)
 	}
 	b.count.Add(1)
+	b.add(item, hold)
+}
+
+// mark puts the watermark into the queue at the end of a round, behind the records that it is for.
+func (b *buffer) mark() error {
+	if w := b.task.Watermark(); w > b.told {
+		b.told = w
+		b.add(&buffered{reached: w}, b.task.HoldNothing())
+	}
+	return nil
+}
+
+func (b *buffer) add(item *buffered, hold engine.Hold) {
 	b.mu.Lock()
 	b.queue = append(b.queue, item)
 	b.mu.Unlock()
@@ -106,6 +124,11 @@ func (b *buffer) process() bool {
 	first := b.queue[0]
 	b.queue[0], b.queue = nil, b.queue[1:]
 	b.mu.Unlock()
+	if first.pass == nil {
+		b.stage.Reached(first.reached)
+		return true
+	}
+	b.stage.Given(first.reached)
 	b.stage.Take(&first.m, first.receipt, first.pass)
 	if left := b.count.Add(-1); int(left)+1 >= b.room && b.stage.Freed != nil {
 		b.stage.Freed()

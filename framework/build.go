@@ -25,6 +25,7 @@ type build struct {
 	names    []string
 	topics   map[*topicUse]int32
 	stores   map[string]int32 // store name -> changelog topic
+	before   []int64          // by node: ms by which what it is given is behind the task's watermark
 	plan     *driver.Plan
 	scratch  bool            // tasks are opened to find stores and faults
 	said     map[string]bool // faults of codecs
@@ -39,6 +40,7 @@ func (t *Topology) Plan(app string) (*driver.Plan, error) {
 	b.check()
 	b.divide()
 	b.number()
+	b.holdBacks()
 	if b.open(); len(b.faults) > 0 {
 		return nil, errors.Join(b.faults...)
 	}
@@ -97,10 +99,7 @@ func (b *build) divide() {
 func (b *build) number() {
 	byName := map[string]int32{}
 	add := func(u *topicUse, role connector.Role, sub int) int32 {
-		name := u.name
-		if u.internal {
-			name = b.app + "-" + u.name + "-repartition"
-		}
+		name := b.fullName(u)
 		at, ok := byName[name]
 		if !ok {
 			at = int32(len(b.plan.Topics))
@@ -123,12 +122,19 @@ func (b *build) number() {
 		return at
 	}
 	for _, n := range b.topology.nodes { // writers first: a repartition topic is like the sub-topology that writes it
-		if n.writes != nil {
+		if n.writes != nil && !n.dead {
 			role := connector.RoleSink
 			if n.writes.internal {
 				role = connector.RoleRepartition
 			}
-			add(n.writes, role, b.sub[n.id])
+			at := add(n.writes, role, b.sub[n.id])
+			b.plan.Topics[at].Partitions = n.writes.partitions
+		}
+	}
+	for _, n := range b.topology.nodes { // after other sinks: files keep their state beside the first one
+		if n.dead {
+			at := add(n.writes, connector.RoleSink, b.sub[n.id])
+			b.plan.Topics[at].Like = b.sub[n.id]
 		}
 	}
 	for _, n := range b.topology.nodes {
@@ -143,6 +149,7 @@ func (b *build) number() {
 		if n.reads.input != nil {
 			b.plan.Topics[at].Port = n.reads.input.port
 		}
+		b.plan.Topics[at].Idle = n.reads.source.idle
 		b.plan.Topics[at].Start, b.plan.Topics[at].SkipGap = n.reads.source.start, n.reads.source.gap == Skip
 		sub := &b.plan.Subs[b.sub[n.id]]
 		sub.Sources = append(sub.Sources, at)
@@ -195,7 +202,8 @@ func (b *build) open() {
 
 // task makes a task of a sub-topology.
 func (b *build) task(e env) (task *engine.Task, err error) {
-	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes)), by: make([]*opening, len(b.topology.nodes)), loops: map[*loopUse]*loopQueue{}}
+	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes)), by: make([]*opening, len(b.topology.nodes)), loops: map[*loopUse]*loopQueue{}, counts: map[int]*int64{}}
+	o.task.Of = e.Tasks
 	defer func() {
 		if p := recover(); p != nil {
 			task, err = nil, fmt.Errorf("task %s: operator %s panicked while it was built: %v", o.task.ID, o.node, p)
@@ -210,7 +218,10 @@ func (b *build) task(e env) (task *engine.Task, err error) {
 			continue
 		}
 		o.node = n
-		in := engine.Input{Topic: at, Name: b.plan.Topics[at].Name, Partition: e.Partition}
+		in := engine.Input{
+			Topic: at, Name: b.plan.Topics[at].Name, Partition: e.Partition, Upstream: b.upstream(at, e),
+			Disorder: n.reads.source.disorderMs(), Extracts: !n.reads.internal,
+		}
 		if input := n.reads.input; input != nil {
 			in.Receipts, in.Entry = true, input.entry(o, n)
 		} else {
@@ -219,6 +230,30 @@ func (b *build) task(e env) (task *engine.Task, err error) {
 		o.task.AddInput(in)
 	}
 	return o.task, nil
+}
+
+// idles says that some source is left out of the watermark when it is silent.
+func (b *build) idles() bool {
+	return slices.ContainsFunc(b.plan.Topics, func(t driver.Topic) bool { return t.Idle > 0 })
+}
+
+// upstream returns how many tasks write a repartition topic, 0 of another one.
+func (b *build) upstream(topic int32, e env) int {
+	switch {
+	case b.plan.Topics[topic].Spec.Role&connector.RoleRepartition == 0:
+		return 0
+	case e.TasksOf == nil:
+		return int(e.Tasks)
+	}
+	return int(e.TasksOf[b.plan.Topics[topic].Like])
+}
+
+// fullName returns what a topic is called outside of the graph.
+func (b *build) fullName(u *topicUse) string {
+	if u.internal {
+		return b.app + "-" + u.name + "-repartition"
+	}
+	return u.name
 }
 
 // topic returns the index of a topic.

@@ -42,7 +42,7 @@ func (b *build) check() {
 			}
 			repartitions[n.name] = n
 		}
-		if len(n.out) == 0 && !n.sink && !n.stateful {
+		if !n.handsOn() && !n.sink && !n.stateful {
 			b.fault("%s%s: nothing takes its output: end the stream with To, ForEach, Collect, Print or an aggregate", n, b.after(n))
 		}
 		if n.writes != nil && !n.writes.internal {
@@ -53,7 +53,10 @@ func (b *build) check() {
 		}
 	}
 	b.checkTopics()
+	b.checkSources()
+	b.checkDeadLetters()
 	b.checkLoops()
+	b.checkWindows()
 	b.checkConnector()
 }
 

@@ -36,8 +36,12 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	// PurgeInterval is how often consumed records of repartition topics are deleted; 0: 30 s.
 	PurgeInterval time.Duration
-	// Replication is the number of replicas of internal topics; 0: the brokers' default.
+	// Replication is the number of replicas of internal topics, and of those for dead letters; 0: the brokers' default.
 	Replication int
+	// RepartitionPartitions is the number of partitions of each repartition topic, and so of tasks that share the work
+	// behind it, where RepartitionInto sets no other; 0: as many as there are tasks before it. It is fixed when the
+	// application starts for the first time: start refuses another number later.
+	RepartitionPartitions int
 	// Bounded ends the run when all that the sources held at its start is processed, by this process or by others of the
 	// same name.
 	Bounded bool
@@ -85,6 +89,9 @@ func (c Config) validate() error {
 	}
 	if c.BudgetBytes < 0 || c.BudgetBytes > 0 && c.BudgetBytes < minBudget {
 		faults = append(faults, fmt.Errorf("a budget of %d bytes is too small: at least %d, or 0 for the default", c.BudgetBytes, minBudget))
+	}
+	if c.RepartitionPartitions < 0 || c.RepartitionPartitions > math.MaxInt32 {
+		faults = append(faults, fmt.Errorf("repartition topics are to have %d partitions each: at least 1, or 0 for the default", c.RepartitionPartitions))
 	}
 	if c.Workers < 0 || c.CommitInterval < 0 || c.ShutdownTimeout < 0 || c.PurgeInterval < 0 || c.Replication < 0 {
 		faults = append(faults, errors.New("a number of the configuration is negative; 0 stands for the default"))

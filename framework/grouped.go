@@ -1,5 +1,7 @@
 package framework
 
+import "time"
+
 // Grouped is a stream whose records are grouped by key, ready to be aggregated.
 type Grouped[K comparable, V any] struct {
 	_    [0]func(K, V)
@@ -26,13 +28,22 @@ func (s Stream[K, V]) Grouped() Grouped[K, V] {
 func (g Grouped[K, V]) Emit(p EmitPolicy) Grouped[K, V] { g.emit = p; return g }
 
 // EmitPolicy says when an aggregate hands a result on.
-type EmitPolicy struct{ everyUpdate bool }
+type EmitPolicy struct {
+	everyUpdate, onClose bool
+	early                time.Duration // of event time
+}
 
 var (
-	// PerCommit hands on the last result of each key that changed since the round before: after 5 ms without new
+	// PerCommit hands on the last result of each key, and window, that changed since the round before: after 5 ms without new
 	// records, at the latest after 100 ms. Upstream tasks fold their records before the repartition topic where
 	// the aggregate can merge partial results.
 	PerCommit = EmitPolicy{}
 	// EveryUpdate hands on each result, and folds nothing before the repartition topic.
 	EveryUpdate = EmitPolicy{everyUpdate: true}
+	// OnClose hands on the final result of each window, once, in the order of their ends, when the watermark is past its end
+	// and grace: nothing that would change it is to come. Its event time is the window's last. It needs windows.
+	OnClose = EmitPolicy{onClose: true}
 )
+
+// Early is OnClose that also hands on what changed every so much event time, at its multiples since 1970. It needs windows.
+func Early(every time.Duration) EmitPolicy { return EmitPolicy{onClose: true, early: every} }

@@ -117,6 +117,12 @@ var operators = []law{
 	{name: "state behind a buffer", op: func(s stream) stream { return s.Buffer(0).Scan("totals", 0, add).Buffer(1) }},
 	{name: "rate-limit", op: func(s stream) stream { return s.RateLimit(10, time.Second) }},
 	{name: "results that wait", coalesced: true, op: func(s stream) stream { return s.Grouped().Reduce("sums", add).Stream().RateLimit(1000, time.Second) }},
+	{name: "batch", op: func(s stream) stream {
+		return s.Batch(framework.BatchLimit{Count: 2, Time: time.Second}, sum).KeyBy(parity)
+	}},
+	{name: "batch of bytes", op: func(s stream) stream {
+		return s.Codecs(codec.String, decimal).Batch(framework.BatchLimit{Bytes: 3, Time: time.Second}, digits).KeyBy(parity)
+	}},
 	{name: "timed-window", op: func(s stream) stream { return s.TimedWindow(time.Second, sum) }},
 	{name: "loop", op: func(s stream) stream {
 		in, again := s.Loop("halves", 16)
@@ -260,6 +266,7 @@ func TestLawNoKeyStaysNoKeyOrIsCounted(t *testing.T) {
 				t.Skip("a user's operator sees Meta.NoKey and decides")
 			}
 			pipeText(d, "in", "-=2@10")
+			d.AdvanceClock(time.Hour)
 			records := d.ReadRaw("out")
 			if dropped := d.Dropped(); len(records) == 0 && (len(dropped) != 1 || dropped["null_key"] == 0) { // once for each input
 				t.Errorf("dropped %v, want null_key", dropped)

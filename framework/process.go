@@ -154,6 +154,7 @@ func (c flushing[V]) Append(dst []byte, v V) ([]byte, error) {
 const (
 	dropNullKey   = engine.DropNullKey
 	dropNullValue = engine.DropNullValue
+	dropNoWindow  = engine.DropNoWindow
 )
 
 // enter returns where an operator notes that it is the one at work, and what it notes.

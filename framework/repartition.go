@@ -1,6 +1,8 @@
 package framework
 
 import (
+	"fmt"
+	"math"
 	"reflect"
 	"unsafe"
 
@@ -11,7 +13,22 @@ import (
 // Repartition sends the stream through an internal topic <application>-<name>-repartition, so that the records of one
 // key come together. After a change of key Count, Reduce, Aggregate and Table do it by themselves; a Process with
 // state needs it, and by hand it lets several operators share one topic.
+//
+// The topic has as many partitions as Config.RepartitionPartitions says; RepartitionInto sets the number of one.
 func (s Stream[K, V]) Repartition(name string) Stream[K, V] { return repartition(s, name) }
+
+// RepartitionInto is Repartition with the number of partitions that the topic has, and so of tasks that share the work
+// behind it. With one partition a single task sees all records. Where streams come together by key, all of them have the
+// same number. It is fixed when the application starts for the first time: start refuses another one later.
+func (s Stream[K, V]) RepartitionInto(name string, partitions int) Stream[K, V] {
+	out := repartition(s, name)
+	if partitions < 1 || partitions > math.MaxInt32 {
+		s.n.topology.fault(fmt.Errorf("repartition %s: its topic is to have %d partitions: at least 1", name, partitions))
+		partitions = 1
+	}
+	out.n.reads.partitions = int32(partitions)
+	return out
+}
 
 // repartitioned returns the node to read from: n itself, or what repartition makes where its key changed.
 func repartitioned(n *node, name string, repartition func() *node) *node {
@@ -46,7 +63,7 @@ func readBack[K comparable, V any](sink *node, topic *topicUse, keys, values any
 		if n.automatic {
 			k = borrowing(k)
 		}
-		return decoding(o, n, k, v, sourceOptions{}, true, downstream[K, V](o, n))
+		return decoding(o, n, k, v, nil, true, downstream[K, V](o, n))
 	}
 	return n
 }
@@ -85,17 +102,8 @@ func combining[K comparable, V, A any](o *opening, n *node, topic *topicUse, emi
 	if emit.everyUpdate {
 		limit = 0
 	}
-	at := o.build.topic(topic)
+	c := newCombiner(op, topic, limit, accs, a)
 	entered, id := op.enter()
-	encode := func(dst []byte, acc A) ([]byte, error) {
-		*entered = id // at the end of a round another operator was entered last
-		b, err := accs.Append(dst, acc)
-		if err != nil {
-			err = encodeError("partial result", accs.Name(), err)
-		}
-		return b, err
-	}
-	c := engine.NewCombiner(o.task, at, o.env.Partitions[at], limit, a.first, a.add, encode)
 	var scratch []byte
 	return func(m *Meta, k K, v V) error {
 		if m.NoKey {
@@ -111,6 +119,22 @@ func combining[K comparable, V, A any](o *opening, n *node, topic *topicUse, emi
 		if scratch, err = keys.Append(scratch[:0], k); err != nil {
 			return op.fail(m, encodeError("key", keys.Name(), err))
 		}
-		return c.Add(scratch, v, m.Time)
+		return c.Add(scratch, m, v)
 	}
+}
+
+// newCombiner returns the combiner of an operator.
+func newCombiner[V, A any](op *Op, topic *topicUse, limit int64, accs codec.Codec[A], a Aggregator[V, A]) *engine.Combiner[V, A] {
+	at := op.o.build.topic(topic)
+	op.o.task.AddFeed(at, op.o.env.Partitions[at], op.heldBack())
+	entered, id := op.enter()
+	encode := func(dst []byte, acc A) ([]byte, error) {
+		*entered = id // at the end of a round another operator was entered last
+		b, err := accs.Append(dst, acc)
+		if err != nil {
+			err = encodeError("partial result", accs.Name(), err)
+		}
+		return b, err
+	}
+	return engine.NewCombiner(op.o.task, at, op.o.env.Partitions[at], limit, a.first, a.adding(), encode)
 }

@@ -19,7 +19,7 @@ type Stream[K comparable, V any] struct {
 
 // Meta is what travels with a record beside its key and value: Time (event time, ms since the epoch), Headers, where it was
 // read (Topic, Partition, Offset), NoKey (it has no key, whatever the key says) and Deleted (a tombstone, whatever the value
-// says); Birth, HoldBack and Win belong to watermarks and windows. It belongs to the operator that hands it
+// says); Birth and Win belong to watermarks and windows. It belongs to the operator that hands it
 // on and is reused: copy what is to be kept.
 type Meta = engine.Meta
 
@@ -76,13 +76,15 @@ type opening struct {
 	node  *node      // that is being opened, for messages
 	cells []any      // *K: where sources note the key that they read
 	loops map[*loopUse]*loopQueue
+	// counts are where sources of partial results note how many records each is of, by node.
+	counts map[int]*int64
 }
 
 // behind returns the opening of a stage of this one's task.
 func (o *opening) behind(task *engine.Task) *opening {
 	e := o.env
 	e.Context = e.Closing // what was taken in is finished
-	return &opening{task: task, build: o.build, env: e, emits: o.emits, by: o.by, node: o.node, loops: map[*loopUse]*loopQueue{}}
+	return &opening{task: task, build: o.build, env: e, emits: o.emits, by: o.by, node: o.node, loops: map[*loopUse]*loopQueue{}, counts: map[int]*int64{}}
 }
 
 // ports are the Emits of a node that tells its inputs apart, by port.
@@ -108,10 +110,15 @@ func (o *opening) emit(e edge) any {
 }
 
 // downstream returns the Emit that reaches all nodes behind n. They open before n does.
-func downstream[K comparable, V any](o *opening, n *node) Emit[K, V] {
-	outs := make([]Emit[K, V], len(n.out))
-	for i, out := range n.out {
-		outs[i] = o.emit(out).(Emit[K, V])
+func downstream[K comparable, V any](o *opening, n *node) Emit[K, V] { return fan[K, V](o, n.out) }
+
+// fan returns the Emit that reaches all nodes that edges lead to.
+func fan[K comparable, V any](o *opening, edges []edge) Emit[K, V] {
+	var outs []Emit[K, V]
+	for _, out := range edges {
+		if !out.to.dead {
+			outs = append(outs, o.emit(out).(Emit[K, V]))
+		}
 	}
 	switch len(outs) {
 	case 0:

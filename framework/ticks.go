@@ -11,7 +11,7 @@ import (
 type Hold struct{ inner engine.Hold }
 
 // Hold holds the record that m came with. Copy m if it is to be handed on later.
-func (op *Op) Hold(m *Meta) Hold { return Hold{op.o.task.Hold(m)} }
+func (op *Op) Hold(m *Meta) Hold { return Hold{op.o.task.HoldOffset(m)} }
 
 // Release ends the hold, once. err is what became of the record: nil, or why it is not done with, which is the emitter's receipt,
 // and of a record from a topic stops the application.

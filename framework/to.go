@@ -39,6 +39,11 @@ func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.C
 	entered, id := op.enter()
 	task, partitions := o.task, o.env.Partitions[topic]
 	unkeyed := unkeyedPartition(o, partitions)
+	var carried *carrier
+	if n.writes.internal {
+		task.AddFeed(topic, partitions, op.heldBack())
+		carried = &carrier{}
+	}
 	return func(m *Meta, k K, v V) error {
 		*entered = id
 		arena := task.Arena()
@@ -73,9 +78,32 @@ func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.C
 				return op.fail(m, err)
 			}
 		}
+		if carried != nil {
+			out.Headers = carried.add(arena, m, out.Headers)
+		}
 		task.Emit(out)
 		return nil
 	}
+}
+
+// carrier adds to records of a repartition topic what they carry beside headers of users'.
+type carrier struct{ headers []Header } // room for some
+
+func (c *carrier) add(arena *engine.Arena, m *Meta, headers []Header) []Header {
+	b, ok := engine.AppendCarried(arena.Begin(), m)
+	if !ok {
+		return headers
+	}
+	h := Header{Key: engine.ReservedHeader, Value: arena.End(b)}
+	if headers != nil {
+		return append(headers, h)
+	}
+	if len(c.headers) == cap(c.headers) {
+		c.headers = make([]Header, 0, 64)
+	}
+	n := len(c.headers)
+	c.headers = append(c.headers, h)
+	return c.headers[n : n+1 : n+1]
 }
 
 // unkeyedPartition returns the partition for records without key. Each task has its own, those congruent to its number,

@@ -21,6 +21,7 @@ type Topic[K comparable, V any] struct {
 	factory connector.Factory
 	spec    connector.TopicSpec
 	source  sourceOptions
+	at      func(V) time.Time                  // its event time, where source.extracts
 	place   func(k K, v V, partitions int) int // nil: by the key's bytes
 	loop    *loopUse                           // it is the end of a loop
 	input   *inputUse                          // it is an in-memory input
@@ -32,6 +33,11 @@ type sourceOptions struct {
 	badRecord Policy
 	badTime   Policy
 	gap       Policy
+	extracts  bool          // event times come from the values
+	disorder  time.Duration // allowed
+	ahead     time.Duration // where bounded: how far an event time may be ahead of the record's timestamp
+	bounded   bool
+	idle      time.Duration // after which an empty partition is left out of the watermark; 0: never
 }
 
 // NewTopic returns a topic of a connector; connectors' packages call it. spec.Partitions > 0 lets the application
@@ -50,11 +56,10 @@ func (t Topic[K, V]) KeyCodec() codec.Codec[K] { return t.keys }
 func (t Topic[K, V]) ValueCodec() codec.Codec[V] { return t.values }
 
 // OnBadRecord says what happens to a record that cannot be decoded: Fail (the default) stops the application with an
-// error that names the record, Skip counts it as dropped and goes on.
+// error that names the record, Skip counts it as dropped ("undecodable") and goes on, DeadLetter(topic) sends it there.
+//
+// Where the event time comes from the value such a record has none: the watermark stays where it is.
 func (t Topic[K, V]) OnBadRecord(p Policy) Topic[K, V] { t.source.badRecord = p; return t }
-
-// OnBadTime says what happens to a record with a negative timestamp: Fail (the default) or Skip, which counts it.
-func (t Topic[K, V]) OnBadTime(p Policy) Topic[K, V] { t.source.badTime = p; return t }
 
 // OnGap says what happens when records between the committed offset and the beginning of the log were deleted before
 // they were read: Fail (the default) stops with an error that wraps ErrGap, Skip goes on at the log's beginning and
@@ -95,21 +100,3 @@ var ErrGap = connector.ErrGap
 
 // Source is what a stream can be read from: a Topic.
 type Source[K comparable, V any] interface{ topic() Topic[K, V] }
-
-// Policy says what happens to a record that cannot go on.
-type Policy struct{ kind policyKind }
-
-type policyKind int8
-
-const (
-	policyFail policyKind = iota
-	policySkip
-)
-
-var (
-	// Fail stops the application with an error that names the record. Nothing acknowledged is lost: the record is
-	// read again at the next start.
-	Fail = Policy{policyFail}
-	// Skip drops the record, counts it under its reason, and goes on.
-	Skip = Policy{policySkip}
-)

@@ -16,6 +16,9 @@ import (
 type Topology struct {
 	nodes  []*node
 	faults []error // found while declaring; Build reports them with its own
+
+	windows    []*windowUse
+	repeatable bool // anything else is a fault
 }
 
 // New returns an empty topology.
@@ -40,12 +43,14 @@ type node struct {
 	keys, values  any    // codec.Codec of the output; nil: inferred from the type when needed
 	keyType       string // of the output, for descriptions and messages
 	valueType     string
-	rekeyed       bool // the key changed since the last repartition: records of one key may be in several partitions
-	unkeyed       bool // the output has no key
-	unchecked     bool // a user's operator may have changed the key since it was read
-	sink          bool // nothing is behind it, and that is meant
-	stateful      bool // keeps a store
-	automatic     bool // an operator added it for itself; it has that one's name
+	rekeyed       bool  // the key changed since the last repartition: records of one key may be in several partitions
+	unkeyed       bool  // the output has no key
+	unchecked     bool  // a user's operator may have changed the key since it was read
+	sink          bool  // nothing is behind it, and that is meant
+	dead          bool  // a sink that takes the dead letters of the node before it, and not its output
+	stateful      bool  // keeps a store
+	delay         int64 // ms by which its results may be behind the watermark
+	automatic     bool  // an operator added it for itself; it has that one's name
 	reads, writes *topicUse
 	stores        []*storeUse
 	loop          *loopUse // it is an end of a loop, or its head
@@ -59,14 +64,15 @@ type edge struct {
 
 // topicUse is a topic that the graph reads or writes.
 type topicUse struct {
-	name     string // full name, or, for an internal one, the name given by the user
-	internal bool   // a repartition topic
-	spec     connector.TopicSpec
-	source   sourceOptions
-	factory  connector.Factory
-	types    string // of key and value
-	uncoded  bool   // a codec is missing
-	input    *inputUse
+	name       string // full name, or, for an internal one, the name given by the user
+	internal   bool   // a repartition topic
+	partitions int32  // of an internal topic; 0: as Config says
+	spec       connector.TopicSpec
+	source     sourceOptions
+	factory    connector.Factory
+	types      string // of key and value
+	uncoded    bool   // a codec is missing
+	input      *inputUse
 }
 
 // storeUse is a store that a node keeps.
@@ -125,6 +131,8 @@ func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *nod
 			t.fault(fmt.Errorf("topic %s is read as %s and as %s: read it once, with one pair of types", from.name, n.reads.types, types))
 		case (n.kind == "table-source") != nulls:
 			t.fault(fmt.Errorf("topic %s is read as a stream and as a table: read it once, and make a table of the stream by Table(name)", from.name))
+		case n.reads.source != from.source:
+			t.fault(fmt.Errorf("topic %s is read twice with other options: set them once, and use that topic or its stream twice", from.name))
 		default:
 			return n
 		}
@@ -139,7 +147,11 @@ func source[K comparable, V any](t *Topology, from Topic[K, V], nulls bool) *nod
 	n.unkeyed = isNone[K]()
 	n.reads = &topicUse{name: from.name, spec: from.spec, source: from.source, factory: from.factory, types: types, uncoded: from.input == nil && (from.keys == nil || from.values == nil), input: from.input}
 	n.source = func(o *opening) handler {
-		return decoding(o, n, from.keys, from.values, from.source, nulls, downstream[K, V](o, n))
+		return decoding(o, n, from.keys, from.values, from.at, nulls, downstream[K, V](o, n))
 	}
+	if from.source.extracts && from.at == nil {
+		t.fault(fmt.Errorf("%s: EventTime(nil): give it the function that finds the event time in a value", n))
+	}
+	addDeadLetters(n)
 	return n
 }

@@ -19,21 +19,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
-)
 
-// What the program exits with: 0, or one of these.
-const (
-	exitFault = 1
-	exitUsage = 2
+	"github.com/millrace/millrace/apps/internal/command"
 )
 
 func main() {
 	signal.Ignore(syscall.SIGPIPE) // a reader that goes away is a failed write: what the run made is removed first
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(command.Context(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is the program. It returns its exit code; each fault is one line on stderr.
@@ -44,19 +37,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		o.usage(stdout)
 		return 0
 	case err != nil:
-		complain(stderr, fmt.Errorf("%w (fib -help lists the flags)", err))
-		return exitUsage
+		command.Complain(stderr, "fib", fmt.Errorf("%w (fib -help lists the flags)", err))
+		return command.Usage
 	}
 	if err := newProgram(o, stdout, stderr).run(ctx); err != nil {
-		complain(stderr, err)
-		return exitFault
+		command.Complain(stderr, "fib", err)
+		return command.Fault
 	}
 	return 0
-}
-
-// complain writes each fault as a line.
-func complain(w io.Writer, err error) {
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintln(w, "fib:", line)
-	}
 }

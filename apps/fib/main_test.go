@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/apps/internal/command"
 	"github.com/millrace/millrace/connectors/kafka/embedded"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -171,8 +172,8 @@ func TestAStopEndsTheNumbersAndSaysHowManyThereAre(t *testing.T) {
 			out, errs := &lines{left: 5, then: func() error { stop(); return nil }}, bytes.Buffer{}
 			code := run(ctx, strings.Fields("-n 1000000 -rate 1000 "+args), out, &errs)
 			n := strings.Count(out.String(), "\n")
-			if want := fmt.Sprintf("fib: stopped after %d numbers\n", n); code != exitFault || errs.String() != want || n < 5 {
-				t.Errorf("exit %d, standard error %q, want %d and %q", code, errs.String(), exitFault, want)
+			if want := fmt.Sprintf("fib: stopped after %d numbers\n", n); code != command.Fault || errs.String() != want || n < 5 {
+				t.Errorf("exit %d, standard error %q, want %d and %q", code, errs.String(), command.Fault, want)
 			}
 			same(t, out.String(), fibonacci(n))
 		})
@@ -188,7 +189,7 @@ func TestAnOutputThatFailsEndsTheRun(t *testing.T) {
 				out, errs := &lines{left: n, then: func() error { return io.ErrShortWrite }}, bytes.Buffer{}
 				code := run(t.Context(), strings.Fields("-rate 1000 "+args), out, &errs)
 				says := fmt.Sprintf("fib: stopped after %d numbers: operator for-each ", n)
-				if s := errs.String(); code != exitFault || !strings.HasPrefix(s, says) || !strings.HasSuffix(s, ": short write\n") || strings.Count(s, "\n") != 1 {
+				if s := errs.String(); code != command.Fault || !strings.HasPrefix(s, says) || !strings.HasSuffix(s, ": short write\n") || strings.Count(s, "\n") != 1 {
 					t.Errorf("exit %d, standard error %q", code, s)
 				}
 				same(t, out.String(), fibonacci(n))
@@ -214,7 +215,7 @@ func TestBrokersThatDoNotAnswerEndTheRun(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	r := runs(t, "-brokers 127.0.0.1:1")
-	if r.code != exitFault || !strings.HasPrefix(r.stderr, "fib: stopped after 0 numbers: no broker answers at 127.0.0.1:1: ") {
+	if r.code != command.Fault || !strings.HasPrefix(r.stderr, "fib: stopped after 0 numbers: no broker answers at 127.0.0.1:1: ") {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -225,20 +226,20 @@ func TestFlagsThatAreWrongAreNamedAllAtOnce(t *testing.T) {
 		code int
 		want []string
 	}{
-		"no numbers":               {"-n 0", exitUsage, []string{"-n 0: "}},
-		"fewer than none":          {"-n -1", exitUsage, []string{"-n -1: "}},
-		"a part of a number":       {"-n 1.5", exitUsage, []string{`invalid value "1.5" for flag -n`}},
-		"no rate":                  {"-rate 0", exitUsage, []string{"-rate 0: from 0.0001 to 1000000 "}},
-		"a negative rate":          {"-rate -1", exitUsage, []string{"-rate -1: "}},
-		"a rate that is no number": {"-rate NaN", exitUsage, []string{"-rate NaN: "}},
-		"too high a rate":          {"-rate Inf", exitUsage, []string{"-rate +Inf: "}},
-		"a rate in words":          {"-rate fast", exitUsage, []string{`invalid value "fast" for flag -rate`}},
-		"no brokers in the list":   {"-brokers ,", exitUsage, []string{"-brokers is empty"}},
-		"brokers and none":         {"-memory -brokers a:1", exitUsage, []string{"leave out -brokers or -memory"}},
-		"no name":                  {"-name=", exitUsage, []string{"-name is empty"}},
-		"an unknown flag":          {"-unknown", exitUsage, []string{"-unknown"}},
-		"all":                      {"-n 0 -rate 0 -memory -brokers , -name= 20", exitUsage, []string{`unexpected argument "20"`, "-n 0", "-rate 0", "-brokers is empty", "-memory", "-name is empty"}},
-		"a name that is none":      {"-name a/b", exitFault, []string{`application name "a/b`, "topic name", "topic name"}},
+		"no numbers":               {"-n 0", command.Usage, []string{"-n 0: "}},
+		"fewer than none":          {"-n -1", command.Usage, []string{"-n -1: "}},
+		"a part of a number":       {"-n 1.5", command.Usage, []string{`invalid value "1.5" for flag -n`}},
+		"no rate":                  {"-rate 0", command.Usage, []string{"-rate 0: from 0.0001 to 1000000 "}},
+		"a negative rate":          {"-rate -1", command.Usage, []string{"-rate -1: "}},
+		"a rate that is no number": {"-rate NaN", command.Usage, []string{"-rate NaN: "}},
+		"too high a rate":          {"-rate Inf", command.Usage, []string{"-rate +Inf: "}},
+		"a rate in words":          {"-rate fast", command.Usage, []string{`invalid value "fast" for flag -rate`}},
+		"no brokers in the list":   {"-brokers ,", command.Usage, []string{"-brokers is empty"}},
+		"brokers and none":         {"-memory -brokers a:1", command.Usage, []string{"leave out -brokers or -memory"}},
+		"no name":                  {"-name=", command.Usage, []string{"-name is empty"}},
+		"an unknown flag":          {"-unknown", command.Usage, []string{"-unknown"}},
+		"all":                      {"-n 0 -rate 0 -memory -brokers , -name= 20", command.Usage, []string{`unexpected argument "20"`, "-n 0", "-rate 0", "-brokers is empty", "-memory", "-name is empty"}},
+		"a name that is none":      {"-name a/b", command.Fault, []string{`application name "a/b`, "topic name", "topic name"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := runs(t, test.args)

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/millrace/millrace/apps/internal/apptest"
+	"github.com/millrace/millrace/apps/internal/command"
 )
 
 // disk mounts a small disk in memory. The function that it returns changes its size.
@@ -50,10 +53,10 @@ func runsOn(t *testing.T, dir, stdin string) result {
 	}
 	var out, errs bytes.Buffer
 	p := newProgram(o, strings.NewReader(stdin), &out, &errs)
-	p.reserveBytes = 2 << 20
+	p.job.ReserveBytes = 2 << 20
 	if err := p.run(t.Context()); err != nil {
-		complain(&errs, err)
-		return result{exitFault, out.String(), errs.String()}
+		command.Complain(&errs, "wordcount", err)
+		return result{command.Fault, out.String(), errs.String()}
 	}
 	return result{0, out.String(), errs.String()}
 }
@@ -65,20 +68,20 @@ func TestADiskThatIsFullWhileTheInputIsReadCountsNothingOfItAndARestartGoesOn(t 
 	dir, resize := disk(t, 4)
 	large := rareWords(300_000) // 5 MB
 	r := runsOn(t, dir, large)
-	if want := "disk full under " + dir + ": free space and start again\n"; r.code != exitFault || !strings.HasSuffix(r.stderr, want) || faults(r) != 1 {
+	if want := "disk full under " + dir + ": free space and start again\n"; r.code != command.Fault || !strings.HasSuffix(r.stderr, want) || faults(r) != 1 {
 		t.Fatalf("got %+v, want one line %q", r, want)
 	}
 	resize(200)
 	small := "a b a"
 	lines, _ := succeeds(t, small, "-data", dir, "-input", "-")
-	same(t, lines, batchCounts(t, small))
+	apptest.Same(t, lines, batchCounts(t, small))
 }
 
 func TestADiskThatIsFullWhileWordsAreCountedLosesNone(t *testing.T) {
 	dir, resize := disk(t, 6)
 	in := rareWords(100_000) // 1.7 MB of lines; the repartition topic, the changelog and the counts come on top
 	r := runsOn(t, dir, in)
-	if want := "disk full under " + dir + ": free space and start again; the input is in topic lines: to go on, run again with -input /dev/null"; r.code != exitFault || !strings.Contains(r.stderr, want) || faults(r) != 1 {
+	if want := "disk full under " + dir + ": free space and start again; the input is in topic lines: to go on, run again with -input /dev/null"; r.code != command.Fault || !strings.Contains(r.stderr, want) || faults(r) != 1 {
 		t.Fatalf("got %+v, want one line %q", r, want)
 	}
 	resize(200)

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"errors"
-	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/millrace/millrace/apps/internal/apptest"
+	"github.com/millrace/millrace/apps/internal/command"
 	"github.com/millrace/millrace/connectors/kafka/embedded"
 )
 
@@ -24,25 +23,25 @@ func TestEachFaultIsOneLineAndANonZeroExit(t *testing.T) {
 		code int
 		want string
 	}{
-		"an input that does not exist":     {"-input " + folder + "/absent", exitFault, "absent: no such file"},
-		"an input that is a folder":        {"-input " + folder, exitFault, "is a folder: name a file"},
-		"an output that cannot be written": {"-output " + folder + "/absent/x", exitFault, "-output: open "},
-		"an output that is a folder":       {"-output " + folder, exitFault, "is a folder: name a file"},
-		"no broker, serving":               {"-brokers 127.0.0.1:1", exitFault, "no broker answers at 127.0.0.1:1"},
-		"no broker, with input":            {"-brokers 127.0.0.1:1 -input -", exitFault, "no broker answers at 127.0.0.1:1"},
-		"a topic that does not exist":      {"-brokers " + brokers + " -from typo", exitFault, "topic typo does not exist: create it"},
-		"a folder that is in use":          {"-data " + inUse, exitFault, inUse + " is in use by another broker"},
-		"a name that is none":              {"-name a/b", exitFault, `application name "a/b"`},
-		"partitions that are none":         {"-partitions 0", exitUsage, "-partitions 0: from 1 to 512 are possible"},
-		"too many partitions":              {"-partitions 513", exitUsage, "-partitions 513: from 1 to 512 are possible"},
-		"partitions that are no number":    {"-partitions four", exitUsage, `invalid value "four" for flag -partitions`},
-		"a negative top":                   {"-top -1", exitUsage, "-top -1: "},
-		"no brokers in the list":           {"-brokers ,", exitUsage, "-brokers is empty"},
-		"no input named":                   {"-input=", exitUsage, "-input is empty"},
-		"brokers and a folder":             {"-brokers a:1 -data d", exitUsage, "leave out -data or -brokers"},
-		"one topic for both":               {"-from a -to a", exitUsage, "must be two topics"},
-		"an unknown flag":                  {"-unknown", exitUsage, "-unknown"},
-		"an argument":                      {"file.txt", exitUsage, `unexpected argument "file.txt"`},
+		"an input that does not exist":     {"-input " + folder + "/absent", command.Fault, "absent: no such file"},
+		"an input that is a folder":        {"-input " + folder, command.Fault, "is a folder: name a file"},
+		"an output that cannot be written": {"-output " + folder + "/absent/x", command.Fault, "-output: open "},
+		"an output that is a folder":       {"-output " + folder, command.Fault, "is a folder: name a file"},
+		"no broker, serving":               {"-brokers 127.0.0.1:1", command.Fault, "no broker answers at 127.0.0.1:1"},
+		"no broker, with input":            {"-brokers 127.0.0.1:1 -input -", command.Fault, "no broker answers at 127.0.0.1:1"},
+		"a topic that does not exist":      {"-brokers " + brokers + " -from typo", command.Fault, "topic typo does not exist: create it"},
+		"a folder that is in use":          {"-data " + inUse, command.Fault, inUse + " is in use by another broker"},
+		"a name that is none":              {"-name a/b", command.Fault, `application name "a/b"`},
+		"partitions that are none":         {"-partitions 0", command.Usage, "-partitions 0: from 1 to 512 are possible"},
+		"too many partitions":              {"-partitions 513", command.Usage, "-partitions 513: from 1 to 512 are possible"},
+		"partitions that are no number":    {"-partitions four", command.Usage, `invalid value "four" for flag -partitions`},
+		"a negative top":                   {"-top -1", command.Usage, "-top -1: "},
+		"no brokers in the list":           {"-brokers ,", command.Usage, "-brokers is empty"},
+		"no input named":                   {"-input=", command.Usage, "-input is empty"},
+		"brokers and a folder":             {"-brokers a:1 -data d", command.Usage, "leave out -data or -brokers"},
+		"one topic for both":               {"-from a -to a", command.Usage, "must be two topics"},
+		"an unknown flag":                  {"-unknown", command.Usage, "-unknown"},
+		"an argument":                      {"file.txt", command.Usage, `unexpected argument "file.txt"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -58,50 +57,31 @@ func TestALineLongerThanARecordMayBeIsNamed(t *testing.T) {
 	for name, end := range map[string]string{"with an end": "\nmore", "without": ""} {
 		t.Run(name, func(t *testing.T) {
 			r := runs(t, "short\n"+strings.Repeat("x", maxLineBytes+1)+end, "-input", "-")
-			if want := "standard input: line 2 has more than 655360 bytes"; r.code != exitFault || !strings.Contains(r.stderr, want) {
+			if want := "standard input: line 2 has more than 655360 bytes"; r.code != command.Fault || !strings.Contains(r.stderr, want) {
 				t.Errorf("got %+v, want %q", r, want)
 			}
 		})
 	}
 	longest := strings.Repeat("x", maxLineBytes)
 	lines, _ := succeeds(t, longest+"\n"+longest, "-input", "-")
-	same(t, lines, batchCounts(t, longest+" "+longest))
+	apptest.Same(t, lines, batchCounts(t, longest+" "+longest))
 }
 
 func TestALineThatTheTopicRefusesIsNamed(t *testing.T) {
-	brokers := startBroker(t)
+	brokers := apptest.StartBroker(t)
 	createTopicOf(t, brokers, "small", map[string]string{"max.message.bytes": "1000"})
 	r := runs(t, "short\nshort\n"+strings.ReplaceAll(text(5000), "\n", " "), "-brokers", brokers, "-from", "small", "-input", "-")
-	if want := "of the input to topic small: MESSAGE_TOO_LARGE"; r.code != exitFault || !strings.Contains(r.stderr, want) {
+	if want := "of the input to topic small: MESSAGE_TOO_LARGE"; r.code != command.Fault || !strings.Contains(r.stderr, want) {
 		t.Errorf("got %+v, want %q", r, want)
 	}
 }
 
 func TestATopicOfSomethingElseIsNotReadAsCounts(t *testing.T) {
-	brokers := startBroker(t)
+	brokers := apptest.StartBroker(t)
 	createTopicOf(t, brokers, "other", nil)
 	produce(t, brokers, "other", "key", "value that is no count")
 	r := runs(t, "a", "-brokers", brokers, "-to", "other", "-input", "-")
-	if want := "topic other, partition 0, offset 0 is not a count of a word: int64"; r.code != exitFault || !strings.Contains(r.stderr, want) {
+	if want := "topic other, partition 0, offset 0 is not a count of a word: int64"; r.code != command.Fault || !strings.Contains(r.stderr, want) {
 		t.Errorf("got %+v, want %q", r, want)
-	}
-}
-
-func TestAFailedWriteLeavesTheFormerOutput(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "counts.json")
-	if err := writeFile(path, counts{"a": 1}.writeJSON); err != nil {
-		t.Fatal(err)
-	}
-	full := errors.New("no space")
-	err := writeFile(path, func(w io.Writer) error {
-		io.WriteString(w, "half a li")
-		return full
-	})
-	if !errors.Is(err, full) {
-		t.Fatalf("got %v, want %v", err, full)
-	}
-	same(t, read(t, path), `{"word":"a","count":1}`+"\n")
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
-		t.Errorf("%q are left behind", left)
 	}
 }

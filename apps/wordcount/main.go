@@ -17,21 +17,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
-)
 
-// What the program exits with: 0, or one of these.
-const (
-	exitFault = 1
-	exitUsage = 2
+	"github.com/millrace/millrace/apps/internal/command"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(command.Context(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // run is the program. It returns its exit code; each fault is one line on stderr.
@@ -42,23 +33,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		o.usage(stdout)
 		return 0
 	case err != nil:
-		complain(stderr, fmt.Errorf("%w (wordcount -help lists the flags)", err))
-		return exitUsage
+		command.Complain(stderr, "wordcount", fmt.Errorf("%w (wordcount -help lists the flags)", err))
+		return command.Usage
 	}
 	if err := newProgram(o, stdin, stdout, stderr).run(ctx); err != nil {
-		complain(stderr, err)
-		return exitFault
+		command.Complain(stderr, "wordcount", err)
+		return command.Fault
 	}
 	return 0
-}
-
-// complain writes each fault once: one that stops several workers comes from each of them.
-func complain(w io.Writer, err error) {
-	told := map[string]bool{}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		if !told[line] {
-			told[line] = true
-			fmt.Fprintln(w, "wordcount:", line)
-		}
-	}
 }

@@ -12,7 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/millrace/millrace/connectors/kafka/embedded"
+	"github.com/millrace/millrace/apps/internal/apptest"
+	"github.com/millrace/millrace/apps/internal/command"
 )
 
 // words is the size of the large text. The full size is run by
@@ -41,16 +42,7 @@ func succeeds(t *testing.T, stdin string, args ...string) (lines, table string) 
 	if r.code != 0 || r.stderr != "" {
 		t.Fatalf("exit %d, standard error %q; want 0 and nothing", r.code, r.stderr)
 	}
-	return read(t, path), r.stdout
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return apptest.Read(t, path), r.stdout
 }
 
 // batchCounts counts as a batch program does, and writes what -output should hold.
@@ -67,20 +59,6 @@ func batchCounts(t *testing.T, texts ...string) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-func same(t *testing.T, got, want string) {
-	t.Helper()
-	if got == want {
-		return
-	}
-	wanted := strings.SplitAfter(want, "\n")
-	for i, line := range strings.SplitAfter(got, "\n") {
-		if i >= len(wanted) || line != wanted[i] {
-			t.Fatalf("line %d is %q, want %q", i+1, line, append(wanted, "nothing")[min(i, len(wanted))])
-		}
-	}
-	t.Fatalf("%d bytes, want %d", len(got), len(want))
 }
 
 // text makes lines of words, some frequent and some rare.
@@ -104,23 +82,9 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-func startBroker(t *testing.T) (addresses string) {
-	t.Helper()
-	b, err := embedded.Start(embedded.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return strings.Join(b.Addrs(), ",")
-}
-
 func TestTheSampleIsCountedAsABatchProgramWould(t *testing.T) {
 	lines, table := succeeds(t, "")
-	same(t, lines, batchCounts(t, sample))
+	apptest.Same(t, lines, batchCounts(t, sample))
 	if want := "count  word\n   78  of\n   78  the\n   65  to\n"; !strings.HasPrefix(table, want) {
 		t.Errorf("the table begins\n%s\nwant\n%s", table, want)
 	}
@@ -136,14 +100,14 @@ func TestALargeTextIsCountedAsABatchProgramWould(t *testing.T) {
 	}
 	large := text(n)
 	lines, _ := succeeds(t, "", "-input", file(t, large))
-	same(t, lines, batchCounts(t, large))
+	apptest.Same(t, lines, batchCounts(t, large))
 }
 
 func TestStandardInputMayHaveAnyLines(t *testing.T) {
 	long := strings.Repeat("Ⱥ", maxLineBytes/2) // grows by half when it is lower-cased
 	in := "B \u212a  a\r\n\r\n\n\tA\x00\x1b[2J <&> \n" + long + "\nlast line"
 	lines, table := succeeds(t, in, "-input", "-", "-top", "100")
-	same(t, lines, batchCounts(t, in))
+	apptest.Same(t, lines, batchCounts(t, in))
 	if !strings.Contains(table, `    1  "a\x00\x1b[2j"`+"\n") {
 		t.Errorf("a word with control characters is not quoted in\n%.200s", table)
 	}
@@ -160,32 +124,32 @@ func TestASecondRunOnTheSameFolderAddsToTheFirst(t *testing.T) {
 	dir := t.TempDir()
 	one, two := "a b c\na", "a d\n"
 	first, _ := succeeds(t, one, "-input", "-", "-data", dir)
-	same(t, first, batchCounts(t, one))
+	apptest.Same(t, first, batchCounts(t, one))
 	second, _ := succeeds(t, two, "-input", "-", "-data", dir, "-partitions", "2")
-	same(t, second, batchCounts(t, one, two))
+	apptest.Same(t, second, batchCounts(t, one, two))
 	nothing, _ := succeeds(t, "", "-input", os.DevNull, "-data", dir)
-	same(t, nothing, second)
+	apptest.Same(t, nothing, second)
 }
 
 func TestASecondRunOnTheSameBrokersAddsToTheFirstOfThatName(t *testing.T) {
-	brokers := startBroker(t)
+	brokers := apptest.StartBroker(t)
 	args := []string{"-input", "-", "-brokers", brokers, "-from", "in", "-to", "out"}
 	succeeds(t, "a b a", args...)
 	second, _ := succeeds(t, "b c", args...)
-	same(t, second, batchCounts(t, "a b a b c"))
+	apptest.Same(t, second, batchCounts(t, "a b a b c"))
 	other, _ := succeeds(t, "", append(args, "-name", "other", "-to", "other")...)
-	same(t, other, second)
+	apptest.Same(t, other, second)
 }
 
 func TestInputThatIsNotUTF8StopsAtItsFirstBadLineAndIsNotCounted(t *testing.T) {
 	dir := t.TempDir()
 	r := runs(t, "a b\nfine\n  caf\xe9 x\n\xff", "-input", "-", "-data", dir)
 	want := "wordcount: standard input: line 3, byte 6: not UTF-8: convert the text to UTF-8; no line of the input is counted\n"
-	if r.code != exitFault || r.stderr != want || r.stdout != "" {
-		t.Errorf("got %+v, want exit %d and %q", r, exitFault, want)
+	if r.code != command.Fault || r.stderr != want || r.stdout != "" {
+		t.Errorf("got %+v, want exit %d and %q", r, command.Fault, want)
 	}
 	repaired, _ := succeeds(t, "a b", "-input", "-", "-data", dir)
-	same(t, repaired, batchCounts(t, "a b"))
+	apptest.Same(t, repaired, batchCounts(t, "a b"))
 }
 
 func TestAStopWhileTheInputIsReadCountsNothingOfIt(t *testing.T) {
@@ -203,11 +167,11 @@ func TestAStopWhileTheInputIsReadCountsNothingOfIt(t *testing.T) {
 	code := run(ctx, []string{"-input", "-", "-data", dir}, stdin, &out, &errs)
 	<-typed
 	typing.Close()
-	if want := "wordcount: stopped before the end of the input; no line of the input is counted\n"; code != exitFault || errs.String() != want {
-		t.Errorf("exit %d, standard error %q, want %d and %q", code, errs.String(), exitFault, want)
+	if want := "wordcount: stopped before the end of the input; no line of the input is counted\n"; code != command.Fault || errs.String() != want {
+		t.Errorf("exit %d, standard error %q, want %d and %q", code, errs.String(), command.Fault, want)
 	}
 	again, _ := succeeds(t, "again", "-input", "-", "-data", dir)
-	same(t, again, batchCounts(t, "again"))
+	apptest.Same(t, again, batchCounts(t, "again"))
 }
 
 func TestHelpNamesTheFlagsAndWhatTheFolderDoesNotSurvive(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/apps/internal/apptest"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -40,7 +41,7 @@ func (s *service) ends() string {
 	if code := <-s.code; code != 0 {
 		s.t.Fatalf("exit %d:\n%s", code, s.log)
 	}
-	return read(s.t, s.output)
+	return apptest.Read(s.t, s.output)
 }
 
 // log is a standard error of which a test can await something.
@@ -164,7 +165,7 @@ func awaitGroup(t *testing.T, brokers string, services int) {
 }
 
 func TestAServiceCountsUntilItIsStoppedAndWritesItsCounts(t *testing.T) {
-	brokers := startBroker(t)
+	brokers := apptest.StartBroker(t)
 	createTopicOf(t, brokers, "lines", nil)
 	some := sample[:2000]
 	for round, texts := range [][]string{{sample}, {sample, some}} { // the second one restores its counts
@@ -173,18 +174,18 @@ func TestAServiceCountsUntilItIsStoppedAndWritesItsCounts(t *testing.T) {
 		want := batchCounts(t, texts...)
 		produceLines(t, brokers, texts[round])
 		awaitCounts(t, brokers, want)
-		same(t, s.ends(), want)
+		apptest.Same(t, s.ends(), want)
 	}
 }
 
 func TestAServiceCreatesItsSourceOnlyWhenToldHow(t *testing.T) {
-	s := serve(t, "-brokers", startBroker(t), "-partitions", "3")
+	s := serve(t, "-brokers", apptest.StartBroker(t), "-partitions", "3")
 	s.log.await("state=running")
-	same(t, s.ends(), "")
+	apptest.Same(t, s.ends(), "")
 }
 
 func TestTwoServicesWriteTheCountsOfTheirOwnPartitions(t *testing.T) {
-	brokers := startBroker(t)
+	brokers := apptest.StartBroker(t)
 	createTopicOf(t, brokers, "lines", nil)
 	first := serve(t, "-brokers", brokers)
 	awaitGroup(t, brokers, 1)
@@ -211,5 +212,5 @@ func TestTwoServicesWriteTheCountsOfTheirOwnPartitions(t *testing.T) {
 	awaitGroup(t, brokers, 1)
 	produceLines(t, brokers, sample)
 	awaitCounts(t, brokers, batchCounts(t, sample, sample, sample))
-	same(t, second.ends(), batchCounts(t, sample, sample, sample))
+	apptest.Same(t, second.ends(), batchCounts(t, sample, sample, sample))
 }

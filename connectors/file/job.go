@@ -204,7 +204,7 @@ func (j *job) internal(m *manifest, f *files, specs []connector.TopicSpec) error
 			m.Internal = append(m.Internal, known)
 			j.topics.add(spec, wanted)
 		case wanted > 0 && int(wanted) != len(known.Positions):
-			return fmt.Errorf("internal topic %s has %d partitions and the graph needs %d: the number of source files changed, and state is divided by it; use another application name, or remove %s and what was written to begin anew",
+			return fmt.Errorf("internal topic %s has %d partitions and the graph needs %d: the number of source files changed, or the one that is set for repartitions, and state is divided by it; use another application name, or remove %s and what was written to begin anew",
 				spec.Name, len(known.Positions), wanted, j.state)
 		}
 		for p, at := range known.Positions {

@@ -74,7 +74,8 @@ func specOf(path, format string, options []Option) connector.TopicSpec {
 	return spec
 }
 
-var factory = connector.Factory{Kind: kind, New: fromEnvironment}
+// A file has one time for all its records.
+var factory = connector.Factory{Kind: kind, New: fromEnvironment, Timeless: true}
 
 // formatOf returns the format of a topic; one that was made elsewhere is lines.
 func formatOf(spec connector.TopicSpec) string {

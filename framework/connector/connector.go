@@ -269,6 +269,9 @@ type Factory struct {
 	Check func(name string) error
 	// New makes the connector from the environment.
 	New func(getenv func(name string) string) (Connector, error)
+	// Timeless: the timestamps of its records say nothing of when that which they tell of happened, so that windows need
+	// event times from the values.
+	Timeless bool
 	// Own: New asks nothing of the environment, and makes the connector where the configuration names none.
 	Own bool
 }

@@ -47,6 +47,9 @@ type Config struct {
 	Partitions int
 	// PartitionsOf sets the number for some topics, by name.
 	PartitionsOf map[string]int
+	// RepartitionPartitions is how many partitions a repartition topic has that sets no number of its own; 0: as many as
+	// there are tasks before it.
+	RepartitionPartitions int
 	// CombineBytes is what each combiner may hold before it is emptied between two flushes; 0: 1 MiB.
 	CombineBytes int64
 }
@@ -79,6 +82,7 @@ func (c Config) New(tb testing.TB, build func(*framework.Topology)) *Driver {
 		d.fatal(err)
 	}
 	d.plan = plan
+	plan.Repartitions = int32(c.RepartitionPartitions)
 	if d.layout, err = layOut(plan, c); err != nil {
 		d.fatal(err)
 	}

@@ -36,7 +36,7 @@ func (d *Driver) open() ([]*task, error) {
 	for sub, n := range d.layout.Tasks {
 		for partition := range n {
 			inner, err := d.plan.Build(driver.TaskEnv{
-				Context: d.ctx, Closing: d.ctx, Sub: sub, Partition: partition, Partitions: d.layout.Partitions, Tasks: n, Combine: combine,
+				Context: d.ctx, Closing: d.ctx, Sub: sub, Partition: partition, Partitions: d.layout.Partitions, Tasks: n, TasksOf: d.layout.Tasks, Combine: combine,
 			})
 			if err != nil {
 				return nil, err

@@ -36,10 +36,12 @@ const (
 	PauseRestore                      // its task restores its stores
 	PauseDownstream                   // the repartition topic behind it is too far behind
 	PauseFailed                       // its task failed
-	pauseReasons    = 4
+	PauseEnded                        // of a bounded run: it is read to its end
+	PauseAlignment                    // its event time is too far ahead of the others
+	pauseReasons    = 6
 )
 
-var pauseNames = [pauseReasons]string{"memory", "restore", "downstream", "failed"}
+var pauseNames = [pauseReasons]string{"memory", "restore", "downstream", "failed", "ended", "alignment"}
 
 // PauseName returns the name of the i-th reason, for metrics.
 func PauseName(i int) string { return pauseNames[i] }

@@ -10,8 +10,10 @@ import (
 	"github.com/millrace/millrace/framework/connector"
 )
 
-// ending knows when a bounded run is done: each source's end is fixed once; a sub-topology is done when all its
-// positions are committed at their ends; then the ends of what it feeds are fixed. A nil ending never ends.
+// ending knows when a bounded run is done: each source's end is fixed once, and its watermark is the end of input when it is
+// read up to there, which goes on downstream as every watermark does. A sub-topology is done when all its tasks have come
+// to the end of their inputs, with all that was due by it, and all its positions are committed at their ends; of tasks
+// that other processes have, the positions must do. Then the ends of what it feeds are fixed. A nil ending never ends.
 // Its methods may be called from any goroutine.
 type ending struct {
 	plan    *Plan
@@ -21,8 +23,11 @@ type ending struct {
 
 	mu        sync.Mutex // guards what follows; never held over a call to the connector
 	positions map[connector.Partition]int64
-	ends      map[int32][]int64 // fixed ends by topic
-	done      []bool            // by sub-topology
+	ends      map[int32][]int64            // fixed ends by topic
+	mine      map[connector.Partition]bool // of this process: whether its task has ended, with all it made acknowledged
+	joined    map[int]bool                 // workers that were told what they have
+	done      []bool                       // by sub-topology
+	workers   []*worker                    // to be woken when an end is fixed
 }
 
 func newEnding(p *Plan, l *Layout, owned *Owned) (*ending, error) {
@@ -36,17 +41,64 @@ func newEnding(p *Plan, l *Layout, owned *Owned) (*ending, error) {
 	}
 	return &ending{
 		plan: p, layout: l, owned: owned, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
-		ends: map[int32][]int64{}, done: make([]bool, len(p.Subs)),
+		ends: map[int32][]int64{}, mine: map[connector.Partition]bool{}, joined: map[int]bool{}, done: make([]bool, len(p.Subs)),
 	}, nil
 }
 
-// assigned notes where partitions stand when they are assigned: what lies below is committed.
-func (e *ending) assigned(as []connector.Assignment) {
+// assigned notes where partitions stand when a worker is given them: what lies below is committed.
+func (e *ending) assigned(worker int, as []connector.Assignment) {
+	if e == nil {
+		return
+	}
 	positions := make([]connector.Position, len(as))
+	e.mu.Lock()
+	e.joined[worker] = true
 	for i, a := range as {
 		positions[i] = connector.Position{Partition: a.Partition, Offset: a.Offset}
+		e.mine[a.Partition] = false
 	}
+	e.mu.Unlock()
 	e.committed(positions)
+}
+
+// left notes that a partition is not this process's any more, unless another worker of it has it by now.
+func (e *ending) left(p connector.Partition) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.owned.has(p) {
+		delete(e.mine, p)
+	}
+}
+
+// ended notes that tasks have come to the end of their inputs.
+func (e *ending) ended(tasks []*task) {
+	if e == nil || len(tasks) == 0 {
+		return
+	}
+	e.mu.Lock()
+	for _, t := range tasks {
+		for _, p := range t.inputs {
+			if _, mine := e.mine[p.at]; mine {
+				e.mine[p.at] = true
+			}
+		}
+	}
+	e.mu.Unlock()
+	e.committed(nil)
+}
+
+// reached says that a position of a source is at the end that was fixed for it.
+func (e *ending) reached(p connector.Partition, position int64) bool {
+	if e == nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ends := e.ends[p.Topic]
+	return ends != nil && position >= ends[p.Partition]
 }
 
 // committed notes positions that are committed.
@@ -122,7 +174,7 @@ func (e *ending) over(ctx context.Context, admin connector.Admin, sub int) (bool
 		}
 	}
 	for _, topic := range e.plan.Subs[sub].Sources {
-		if e.ends[topic] != nil {
+		if e.ends[topic] != nil { // only this goroutine sets it
 			continue
 		}
 		ends, err := admin.Ends(ctx, []string{e.plan.Topics[topic].Name})
@@ -132,14 +184,24 @@ func (e *ending) over(ctx context.Context, admin connector.Admin, sub int) (bool
 		if err != nil {
 			return false, fmt.Errorf("find the end of topic %s: %w", e.plan.Topics[topic].Name, err)
 		}
+		e.mu.Lock()
 		e.ends[topic] = ends[0]
+		e.mu.Unlock()
+		for _, w := range e.workers {
+			w.wake()
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if len(e.joined) < len(e.workers) {
+		return false, nil
+	}
 	for _, topic := range e.plan.Subs[sub].Sources {
 		for number, end := range e.ends[topic] {
-			at, known := e.positions[connector.Partition{Topic: topic, Partition: int32(number)}]
-			if !known || at < end {
+			p := connector.Partition{Topic: topic, Partition: int32(number)}
+			at, known := e.positions[p]
+			ended, mine := e.mine[p]
+			if !known || at < end || mine && !ended {
 				return false, nil
 			}
 		}

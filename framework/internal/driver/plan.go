@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -14,7 +15,10 @@ type Plan struct {
 	App    string // name of the application
 	Topics []Topic
 	Subs   []Sub // in topological order where there is one
-	Hash   uint64
+	// Repartitions is how many partitions a repartition topic has that sets no number of its own; 0: as many as the
+	// sub-topology that writes it has tasks.
+	Repartitions int32
+	Hash         uint64
 
 	// Build makes the task of a sub-topology. It may be called from several goroutines.
 	Build func(env TaskEnv) (*engine.Task, error)
@@ -28,6 +32,7 @@ type TaskEnv struct {
 	Partition  int32
 	Partitions []int32 // of each topic, by index
 	Tasks      int32   // of this sub-topology
+	TasksOf    []int32 // of each sub-topology; nil: as many as this one has
 	Combine    int64   // bytes that each combiner may hold
 }
 
@@ -37,11 +42,16 @@ type Topic struct {
 	Spec  connector.TopicSpec // Partitions > 0, or internal: it may be created
 	Start connector.Start
 	Port  *Port // of an input that is emitted into; nil: the connector brings the records
+	// Idle is after how long without records an empty source partition is left out of the watermark; 0: never.
+	Idle time.Duration
 	// SkipGap: reading goes on where the log begins when the committed offset is gone.
 	SkipGap bool
-	// Like is, for a repartition topic, the sub-topology whose number of tasks is its number of partitions
-	// (the one that writes it), and for a changelog the one that it belongs to.
+	// Like is, for a repartition topic and for one of dead letters, the sub-topology that writes it, and for a changelog the
+	// one that it belongs to: its number of tasks is that of the topic's partitions, where nothing else sets that. -1 of
+	// other topics.
 	Like int
+	// Partitions is how many partitions a repartition topic has; 0: as Plan.Repartitions says.
+	Partitions int32
 }
 
 // between says that the topic leads from one task to another.

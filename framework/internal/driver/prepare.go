@@ -37,6 +37,9 @@ func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication in
 		if t.Spec.Role.Internal() || infos[i].Partitions > 0 {
 			continue
 		}
+		if t.Spec.Partitions == 0 && t.Like >= 0 {
+			continue // dead letters: the layout says how many
+		}
 		if t.Spec.Partitions == 0 {
 			faults = append(faults, fmt.Errorf("topic %s does not exist: create it, or give it a number of partitions so that the application does", t.Name))
 			continue
@@ -49,7 +52,7 @@ func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication in
 	}
 	l, err := LayOut(p, partitions)
 	for i, t := range p.Topics {
-		if !t.Spec.Role.Internal() {
+		if t.Like < 0 {
 			continue
 		}
 		want := l.Partitions[i]
@@ -58,7 +61,7 @@ func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication in
 			spec.Partitions, spec.Replication = want, replication
 			create = append(create, spec)
 		} else if have != want {
-			faults = append(faults, fmt.Errorf("internal topic %s has %d partitions and the graph needs %d: the partitions of a source changed; use another application name, or delete the application's internal topics and committed offsets to begin anew", t.Name, have, want))
+			faults = append(faults, fmt.Errorf("internal topic %s has %d partitions and the graph needs %d: the partitions of a source, or the number that is set for repartitions, changed; change it back, use another application name, or delete the application's internal topics and committed offsets to begin anew", t.Name, have, want))
 		}
 	}
 	if err := errors.Join(append(faults, err)...); err != nil {
@@ -78,7 +81,12 @@ func LayOut(p *Plan, partitions []int32) (*Layout, error) {
 	}
 	for range len(p.Subs) + 1 { // a chain of sub-topologies is at most that long
 		for i, t := range p.Topics {
-			if t.Spec.Role.Internal() {
+			switch {
+			case t.Spec.Role&connector.RoleRepartition != 0 && t.Partitions > 0:
+				l.Partitions[i] = t.Partitions
+			case t.Spec.Role&connector.RoleRepartition != 0 && p.Repartitions > 0:
+				l.Partitions[i] = p.Repartitions
+			case t.Spec.Role.Internal():
 				l.Partitions[i] = l.Tasks[t.Like]
 			}
 		}
@@ -86,6 +94,11 @@ func LayOut(p *Plan, partitions []int32) (*Layout, error) {
 			for _, topic := range sub.Sources {
 				l.Tasks[s] = max(l.Tasks[s], l.Partitions[topic])
 			}
+		}
+	}
+	for i, t := range p.Topics {
+		if l.Partitions[i] == 0 && t.Like >= 0 { // dead letters, of a topic that is to be created
+			l.Partitions[i] = l.Tasks[t.Like]
 		}
 	}
 	return l, errors.Join(l.check(p)...)

@@ -63,7 +63,7 @@ func (w *worker) assign(ctx context.Context, assignments []connector.Assignment)
 			return fmt.Errorf("topic %s has a partition %d and had %d partitions when this run began: start again", w.shared.plan.Topics[a.Topic].Name, a.Partition.Partition, l[a.Topic])
 		}
 	}
-	w.shared.ending.assigned(assignments)
+	w.shared.ending.assigned(w.index, assignments)
 	for s, sub := range w.shared.plan.Subs {
 		for number := range w.shared.layout.Tasks[s] {
 			mine := false
@@ -90,7 +90,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		ctx = w.closing // what was taken in is finished
 	}
 	inner, err := w.shared.plan.Build(TaskEnv{
-		Context: w.shared.mark(ctx), Closing: w.shared.mark(w.closing), Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], Combine: w.shared.combine,
+		Context: w.shared.mark(ctx), Closing: w.shared.mark(w.closing), Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], TasksOf: l.Tasks, Combine: w.shared.combine,
 	})
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 			return fmt.Errorf("topic %s, partition %d, group %s: %w; use another application name, or delete the group's offsets", in.Name, in.Partition, w.shared.plan.App, err)
 		}
 		t.Seek(i, a.Offset, times)
-		p := &partition{at: a.Partition, task: t, input: i, end: a.End, told: true, committed: a.Offset, flushed: a.Offset}
+		p := &partition{at: a.Partition, task: t, input: i, end: a.End, told: true, committed: a.Offset, flushed: a.Offset, active: time.Now()}
 		t.inputs = append(t.inputs, p)
 		w.parts[a.Partition] = p
 		w.shared.owned.take(a.Partition, w.index)
@@ -114,6 +114,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 	w.shared.through.assigned(t)
 	t.Begin(w.open.arena)
 	w.tasks = append(w.tasks, t)
+	w.pace()
 	var changelogs []connector.Partition
 	inner.Stores(func(s engine.Store, topic int32) {
 		at := connector.Partition{Topic: topic, Partition: number}
@@ -190,6 +191,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 			}
 			delete(w.parts, p.at)
 			w.shared.owned.leave(p.at, w.index)
+			w.shared.ending.left(p.at)
 		}
 		for at := range p.task.restoring {
 			delete(w.stores, at)
@@ -198,6 +200,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 		w.retire(p.task)
 		w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t == p.task })
 	}
+	w.pace()
 	if len(stop) > 0 {
 		w.client.RestoreStop(stop)
 	}
@@ -206,6 +209,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 
 // launch lets a task run that has all its stores: its stages, and whoever emits into it.
 func (w *worker) launch(t *task) {
+	w.dirty = true // the first flush tells those downstream its watermark
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.closing))
 	t.unstage = cancel
 	t.stages = w.shared.launch(ctx, t.Task, w.wake, w.faults.set)

@@ -12,6 +12,7 @@ import (
 type round struct {
 	arena     *engine.Arena
 	positions []partitionPosition
+	ended     []*task // that have come to the end of their inputs, with all that was due by it
 
 	// pending counts records written and not acknowledged, and one more while the round is open.
 	pending atomic.Int64
@@ -27,12 +28,12 @@ type round struct {
 type partitionPosition struct {
 	of     *partition
 	offset int64
-	time   int64 // partition time there
+	moment engine.Moment // how far event time had come there
 }
 
 // position returns what is committed.
 func (p partitionPosition) position() connector.Position {
-	return connector.Position{Partition: p.of.at, Offset: p.offset, Metadata: p.of.task.Inputs()[p.of.input].Metadata(p.time)}
+	return connector.Position{Partition: p.of.at, Offset: p.offset, Metadata: p.moment.Metadata()}
 }
 
 // acked is called by the connector for each record written.

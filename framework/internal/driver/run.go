@@ -182,6 +182,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	var boundedErr error
 	supervision.Go(func() { s.flow.watch(running, admin, s) })
 	if s.ending != nil {
+		s.ending.workers = s.workers
 		supervision.Go(func() { boundedErr = s.ending.wait(running, admin); stop() })
 	}
 	err := s.await(running, stop, ended, n)

@@ -36,10 +36,13 @@ func (w *worker) flush() error {
 			continue
 		}
 		for i, p := range t.inputs {
-			if offset, time := t.Committable(i); offset != p.flushed && w.shared.plan.Topics[p.at.Topic].Port == nil {
-				r.positions = append(r.positions, partitionPosition{p, offset, time})
+			if offset, moment := t.Committable(i); offset != p.flushed && w.shared.plan.Topics[p.at.Topic].Port == nil {
+				r.positions = append(r.positions, partitionPosition{p, offset, moment})
 				p.flushed = offset
 			}
+		}
+		if t.Ended() && !t.Holding() && idle(t.stages) {
+			r.ended = append(r.ended, t)
 		}
 	}
 	w.closed = append(w.closed, r)
@@ -100,7 +103,7 @@ func (w *worker) settle() error {
 }
 
 func (w *worker) flushDue(now time.Time) bool {
-	return w.dirty && now.Sub(w.flushed) >= w.flushAfter()
+	return w.dirty && now.Sub(w.flushed) >= w.flushAfter() || w.telling() <= now.UnixNano()
 }
 
 // flushAfter is how old a round gets. While there is lag more is to come, even if the queues are empty now.
@@ -125,6 +128,7 @@ func (w *worker) acknowledge() {
 	for len(w.closed) > 0 && w.closed[0].pending.Load() == 0 && !w.closed[0].failed.Load() {
 		w.settled = append(w.settled, w.closed[0].positions...)
 		w.shared.through.settled(w.closed[0].positions)
+		w.shared.ending.ended(w.closed[0].ended)
 		w.closed[0].arena.Release()
 		w.closed = slices.Delete(w.closed, 0, 1)
 	}
@@ -144,7 +148,7 @@ func (w *worker) patience() time.Duration {
 		if p, _ := t.choose(); p != nil && !w.barrier && !w.shared.budget.blocked() || t.Looping() {
 			return 0
 		}
-		if at := t.Wake(); at != engine.Never {
+		if at := min(t.Wake(), t.Telling(), w.idleAt(t)); at != engine.Never {
 			wait = min(wait, time.Duration(at-now.UnixNano()))
 		}
 	}

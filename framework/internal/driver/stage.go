@@ -44,6 +44,7 @@ func (s *shared) launch(ctx context.Context, t *engine.Task, up func(), fail fun
 	for _, inner := range t.Stages() {
 		st := &stage{inner: inner, shared: s, up: up, fail: fail, news: make(chan struct{}, 1), ended: make(chan struct{})}
 		inner.Notify, inner.Freed = st.wake, up
+		inner.ControlEvery = int64(controlEvery)
 		inner.Draining = func() { st.drain.Store(true); st.wake() }
 		st.stages = s.launch(ctx, inner.Task, st.wake, fail)
 		inner.Begin(st.pool.NewArena())
@@ -69,6 +70,7 @@ func (s *stage) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := time.Now()
 		worked, err := s.turn(now)
+		dirty = dirty || s.inner.Telling() <= now.UnixNano()
 		if dirty = dirty || worked; err == nil && dirty && (!worked || now.Sub(flushed) > s.shared.flushBusy) {
 			var handed bool
 			if handed, err = s.hand(!worked); handed {
@@ -126,7 +128,7 @@ func (s *stage) patience(now time.Time, dirty bool) time.Duration {
 	if dirty {
 		wait = s.shared.flushBusy // the handover before is not taken yet
 	}
-	if at := s.inner.Task.Wake(); at != engine.Never {
+	if at := min(s.inner.Task.Wake(), s.inner.Telling()); at != engine.Never {
 		wait = min(wait, time.Duration(at-now.UnixNano()))
 	}
 	return max(wait, 0)

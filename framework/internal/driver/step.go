@@ -38,11 +38,12 @@ func (w *worker) work(ctx context.Context) error {
 			w.made(t)
 		}
 		t.Clock(now.UnixNano())
+		w.watch(t, now)
 		var err error
 		switch {
 		case t.Wake() <= t.Now():
 			err = t.Tick(t.Now())
-		case t.Looping():
+		case t.Looping() && !w.shared.budget.blocked():
 			err = t.Pump()
 		default:
 			continue

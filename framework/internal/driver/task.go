@@ -33,7 +33,9 @@ type partition struct {
 	bytes  int64           // of queue
 	end    int64           // last stable offset as last heard, -1 unknown
 	pauses Pause
-	told   bool // the client was told to pause
+	told   bool      // the client was told to pause
+	ended  bool      // of a bounded run: it was read to its end, and is not read any further
+	active time.Time // when it was last known to have records, or not to be read
 
 	flushed   int64 // position of the last round
 	committed int64 // the offset committed last, or where it was assigned
@@ -54,7 +56,12 @@ func (p *partition) empty() bool { return len(p.queue) == 0 }
 func (p *partition) position() int64 { return p.task.Inputs()[p.input].Position() }
 
 // lag returns how many offsets are still to be read, 0 if unknown.
-func (p *partition) lag() int64 { return max(0, p.end-p.position()) }
+func (p *partition) lag() int64 {
+	if p.ended {
+		return 0
+	}
+	return max(0, p.end-p.position())
+}
 
 // awaited says that the task's choice of the next record waits for this input: it is empty, records are on their way,
 // and nothing but memory keeps them.
@@ -77,6 +84,9 @@ func (t *task) choose() (*partition, int) {
 				return nil, 0
 			}
 			continue
+		}
+		if engine.IsControl(p.head()) { // the time of a control record is the clock's
+			return p, 1
 		}
 		head := p.head().Time
 		switch {

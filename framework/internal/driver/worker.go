@@ -149,7 +149,7 @@ func (w *worker) take(ctx context.Context, b connector.Batch) error {
 			continue
 		}
 		p := w.parts[run.Partition]
-		if p == nil {
+		if p == nil || p.ended {
 			w.client.Recycle(run.Records)
 			continue
 		}
@@ -163,6 +163,7 @@ func (w *worker) take(ctx context.Context, b connector.Batch) error {
 			w.skipped(p, run.SkippedTo)
 		}
 		if len(run.Records) > 0 {
+			p.active = time.Now()
 			p.queue = append(p.queue, run)
 			p.bytes += run.Bytes
 			w.queued += run.Bytes

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"github.com/millrace/millrace/framework/connector"
@@ -13,12 +14,13 @@ const bypassAfter = 64 << 10
 // repartition topic. It is empty at each commit, so it needs no changelog.
 type Combiner[V, A any] struct {
 	first  func() A
-	add    func(A, V) A
+	add    func(A, *Meta, V) A
 	encode func(dst []byte, acc A) ([]byte, error)
 	task   *Task
 	topic  int32
 	parts  int32 // partitions of the repartition topic
 	limit  int64 // bytes over which it is emptied
+	Counts bool  // partials say how many records are in them
 
 	index    map[string]int32 // of the keys met since the last forget; their bytes are never changed
 	partials []partial[A]     // one a key, most of them empty
@@ -30,6 +32,7 @@ type Combiner[V, A any] struct {
 
 type partial[A any] struct {
 	key   []byte
+	inner int // of its bytes decide on the partition
 	acc   A
 	time  int64 // highest event time in it
 	count int64 // records in it; 0: empty
@@ -37,7 +40,7 @@ type partial[A any] struct {
 
 // NewCombiner returns a combiner that writes to a topic of parts partitions and is emptied when it holds more than
 // limit bytes; limit 0 sends each record as a partial of its own. It registers its own flush.
-func NewCombiner[V, A any](t *Task, topic, parts int32, limit int64, first func() A, add func(A, V) A, encode func([]byte, A) ([]byte, error)) *Combiner[V, A] {
+func NewCombiner[V, A any](t *Task, topic, parts int32, limit int64, first func() A, add func(A, *Meta, V) A, encode func([]byte, A) ([]byte, error)) *Combiner[V, A] {
 	c := &Combiner[V, A]{
 		first: first, add: add, encode: encode, task: t, topic: topic, parts: parts, limit: limit,
 		index: map[string]int32{}, bypassed: limit == 0,
@@ -47,21 +50,24 @@ func NewCombiner[V, A any](t *Task, topic, parts int32, limit int64, first func(
 }
 
 // Add takes a record with the encoded key, which it copies if it keeps it.
-func (c *Combiner[V, A]) Add(key []byte, v V, time int64) error {
+func (c *Combiner[V, A]) Add(key []byte, m *Meta, v V) error { return c.AddTo(key, len(key), m, v) }
+
+// AddTo is Add where only the first inner bytes of the key decide on the partition: a window is behind it.
+func (c *Combiner[V, A]) AddTo(key []byte, inner int, m *Meta, v V) error {
 	if c.bypassed {
-		return c.send(&partial[A]{key: c.task.arena.Copy(key), acc: c.add(c.first(), v), time: time, count: 1})
+		return c.send(&partial[A]{key: c.task.arena.Copy(key), inner: inner, acc: c.add(c.first(), m, v), time: m.Time, count: 1})
 	}
 	c.in++
 	at, ok := c.index[string(key)]
 	if !ok {
-		at = c.remember(key)
+		at = c.remember(key, inner)
 	}
 	p := &c.partials[at]
 	if p.count == 0 {
-		p.acc, p.time = c.first(), time
+		p.acc, p.time = c.first(), m.Time
 		c.filled = append(c.filled, at)
 	}
-	p.acc, p.time, p.count = c.add(p.acc, v), max(p.time, time), p.count+1
+	p.acc, p.time, p.count = c.add(p.acc, m, v), max(p.time, m.Time), p.count+1
 	if c.bytes > c.limit {
 		return c.Empty()
 	}
@@ -69,11 +75,11 @@ func (c *Combiner[V, A]) Add(key []byte, v V, time int64) error {
 }
 
 // remember makes the partial of a key. Keys are kept from round to round, since most of them come again.
-func (c *Combiner[V, A]) remember(key []byte) int32 {
+func (c *Combiner[V, A]) remember(key []byte, inner int) int32 {
 	own := string(key)
 	at := int32(len(c.partials))
 	c.index[own] = at
-	c.partials = append(c.partials, partial[A]{key: unsafe.Slice(unsafe.StringData(own), len(own))})
+	c.partials = append(c.partials, partial[A]{key: unsafe.Slice(unsafe.StringData(own), len(own)), inner: inner})
 	c.bytes += int64(len(own)) + int64(unsafe.Sizeof(partial[A]{})) + 40
 	return at
 }
@@ -113,12 +119,16 @@ func (c *Combiner[V, A]) forget() {
 func (c *Combiner[V, A]) Bypassed() bool { return c.bypassed }
 
 func (c *Combiner[V, A]) send(p *partial[A]) error {
-	value, err := c.encode(c.task.arena.Begin(), p.acc)
+	dst := c.task.arena.Begin()
+	if c.Counts {
+		dst = binary.AppendUvarint(dst, uint64(p.count))
+	}
+	value, err := c.encode(dst, p.acc)
 	if err != nil {
 		return err
 	}
 	c.task.Emit(connector.Out{
-		Topic: c.topic, Partition: PartitionOf(p.key, c.parts), Time: p.time,
+		Topic: c.topic, Partition: PartitionOf(p.key[:p.inner], c.parts), Time: p.time,
 		Key: p.key, Value: c.task.arena.End(value),
 	})
 	return nil

@@ -15,7 +15,7 @@ func counting(limit int64) (*Task, *Combiner[struct{}, int64]) {
 	t.Begin(new(Pool).NewArena())
 	return t, NewCombiner(t, 0, 4, limit,
 		func() int64 { return 0 },
-		func(n int64, _ struct{}) int64 { return n + 1 },
+		func(n int64, _ *Meta, _ struct{}) int64 { return n + 1 },
 		func(dst []byte, n int64) ([]byte, error) { return binary.BigEndian.AppendUint64(dst, uint64(n)), nil })
 }
 
@@ -32,7 +32,7 @@ func total(t *Task) (records, partials int64) {
 func TestACombinerThatDoesNotPayIsBypassed(t *testing.T) {
 	task, c := counting(1 << 30)
 	for i := range bypassAfter {
-		if err := c.Add(fmt.Append(nil, i), struct{}{}, 1); err != nil {
+		if err := c.Add(fmt.Append(nil, i), &Meta{Time: 1}, struct{}{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,7 +46,7 @@ func TestACombinerThatDoesNotPayIsBypassed(t *testing.T) {
 		t.Errorf("%d records, %d partials, bypassed %v", records, partials, c.Bypassed())
 	}
 	for range 3 {
-		if err := c.Add([]byte("same"), struct{}{}, 1); err != nil {
+		if err := c.Add([]byte("same"), &Meta{Time: 1}, struct{}{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestACombinerThatDoesNotPayIsBypassed(t *testing.T) {
 func TestACombinerThatPaysStays(t *testing.T) {
 	task, c := counting(1 << 30)
 	for i := range 3 * bypassAfter {
-		if err := c.Add(fmt.Append(nil, i%100), struct{}{}, 1); err != nil {
+		if err := c.Add(fmt.Append(nil, i%100), &Meta{Time: 1}, struct{}{}); err != nil {
 			t.Fatal(err)
 		}
 		if i%1000 == 999 {
@@ -75,7 +75,7 @@ func TestACombinerThatPaysStays(t *testing.T) {
 func TestACombinerHoldsAboutItsLimit(t *testing.T) {
 	task, c := counting(64 << 10)
 	for i := range 1 << 16 {
-		if err := c.Add(fmt.Append(nil, "key ", i), struct{}{}, 1); err != nil {
+		if err := c.Add(fmt.Append(nil, "key ", i), &Meta{Time: 1}, struct{}{}); err != nil {
 			t.Fatal(err)
 		}
 		if c.bytes > 64<<10 {
@@ -108,7 +108,7 @@ func TestFlushingACombinerAnyTimeLosesNothing(t *testing.T) {
 		for i := range 2000 {
 			key := fmt.Sprint(i * i % 37)
 			want[key]++
-			if err := c.Add([]byte(key), struct{}{}, int64(i)); err != nil {
+			if err := c.Add([]byte(key), &Meta{Time: int64(i)}, struct{}{}); err != nil {
 				t.Fatal(err)
 			}
 			if i%(1+i%91) == 0 {
@@ -136,7 +136,7 @@ func TestTheBytesOfPartialsStay(t *testing.T) {
 	var outs []connector.Out
 	var keys []string
 	for i := range 200 {
-		if err := c.Add(fmt.Append(nil, "key ", i), struct{}{}, 1); err != nil {
+		if err := c.Add(fmt.Append(nil, "key ", i), &Meta{Time: 1}, struct{}{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range task.Ready().Outputs {
@@ -155,9 +155,9 @@ func TestAPartialThatCannotBeEncodedFailsTheFlush(t *testing.T) {
 	task := NewTask(0, 0, nil)
 	task.Begin(new(Pool).NewArena())
 	broken := errors.New("no encoding today")
-	c := NewCombiner(task, 0, 1, 1<<20, func() int { return 0 }, func(n int, _ int) int { return n + 1 },
+	c := NewCombiner(task, 0, 1, 1<<20, func() int { return 0 }, func(n int, _ *Meta, _ int) int { return n + 1 },
 		func(dst []byte, _ int) ([]byte, error) { return dst, broken })
-	if err := c.Add([]byte("k"), 1, 1); err != nil {
+	if err := c.Add([]byte("k"), &Meta{Time: 1}, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := task.Flush(); !errors.Is(err, broken) {
@@ -170,10 +170,10 @@ func TestAPartialThatCannotBeEncodedFailsTheFlush(t *testing.T) {
 
 func TestAKnownKeyAllocatesNothing(t *testing.T) {
 	task, c := counting(1 << 20)
-	key := []byte("key")
+	key, m := []byte("key"), &Meta{Time: 1}
 	if allocs := testing.AllocsPerRun(100, func() {
 		for range 10 {
-			c.Add(key, struct{}{}, 1)
+			c.Add(key, m, struct{}{})
 		}
 		c.Empty()
 		task.Done()

@@ -47,11 +47,13 @@ const (
 	DropLate                       // its window takes no more records that were born so late: the same ones in every run
 	DropLateIdle                   // its window is closed, since a source was taken for idle
 	DropReplayed                   // its window is closed: the record was read again after a crash
+	DropNoWindow                   // no window has its time
+	DropDeadLetter                 // sent to a topic of dead letters by a policy
 	Reasons                        // how many there are
 )
 
 var reasonNames = [Reasons]string{
-	"undecodable", "null_key", "null_value", "negative_time", "missing_time", "far_future", "late", "late_idle", "replayed",
+	"undecodable", "null_key", "null_value", "negative_time", "missing_time", "far_future", "late", "late_idle", "replayed", "no_window", "dead_letter",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -1,5 +1,27 @@
 package engine
 
+import "fmt"
+
+// ControlText shows a control record's content.
+func ControlText(b []byte) string {
+	c, err := readControl(b[1:])
+	if err != nil {
+		return err.Error()
+	}
+	w := fmt.Sprint(c.watermark)
+	if c.watermark == NoTime {
+		w = "none"
+	}
+	text := fmt.Sprintf("task %d of %d: %s", c.task, c.of, w)
+	if c.idle {
+		text += " idle"
+	}
+	if c.ended {
+		text += " end"
+	}
+	return text
+}
+
 // CombinerContent returns how many keys a combiner has in it and how many records they stand for.
 func CombinerContent[V, A any](c *Combiner[V, A]) (keys int, records int64) {
 	for _, at := range c.filled {

@@ -12,13 +12,15 @@ type Hold struct {
 // held is a place in an input that is not done with. One belongs to all holds on a record; those of a flush share one
 // for the positions before it.
 type held struct {
-	task  *Task
-	input *Input
-	of    Origin // of the record
-	place int64  // of the record in its input
-	time  int64  // partition time before the record
-	holds int    // not released
-	err   error  // of those released
+	task      *Task
+	input     *Input
+	of        Origin // of the record
+	place     int64  // of the record in its input
+	moment    Moment // before the record
+	round     int64  // of a flush: its number
+	keepsTime bool   // the watermark stays before the record
+	holds     int    // not released
+	err       error  // of those released
 	// receipt: somebody waits to hear what became of the record, by done or, where that is not set, by the input's Failed.
 	receipt bool
 	done    func(error)
@@ -27,14 +29,27 @@ type held struct {
 	parts  []Hold     // of records that were made one: released with it
 }
 
-type position struct{ offset, time int64 }
+type position struct {
+	offset int64
+	moment Moment
+}
 
-// Hold holds the record that m came with, or, at the end of a round, all that the round was made of: m may be a copy then,
-// of any record of the round. Where m is a copy of an earlier record's, that one is held, if it still is.
+// Hold is HoldOffset for what is handed on later as the record that it is: the watermark waits for it.
 func (t *Task) Hold(m *Meta) Hold {
+	h := t.HoldOffset(m)
+	if at := h.at; at != nil && at.input != nil && !at.keepsTime {
+		at.keepsTime = true
+		at.input.keeping++
+	}
+	return h
+}
+
+// HoldOffset holds the record that m came with, or, at the end of a round, all that the round was made of: m may be a copy
+// then, of any record of the round. Where m is a copy of an earlier record's, that one is held, if it still is.
+func (t *Task) HoldOffset(m *Meta) Hold {
 	at := m.held
 	switch {
-	case t.flushing:
+	case t.Flushing():
 		at = t.holdRound()
 	case at != nil && at.holds > 0:
 	case m.input != nil:
@@ -111,6 +126,10 @@ func (h Hold) Release(err error) {
 		return
 	}
 	if at.input != nil {
+		if at.keepsTime {
+			at.keepsTime = false
+			at.input.keeping--
+		}
 		at.input.held = loosen(at.input.held)
 	} else {
 		at.task.heldRounds = loosen(at.task.heldRounds)
@@ -140,7 +159,7 @@ func (in *Input) hold(t *Task, m *Meta) *held {
 	if n := len(in.held); n > 0 && in.held[n-1].place == in.current && in.held[n-1].holds > 0 {
 		return in.held[n-1]
 	}
-	at := &held{task: t, input: in, of: in.meta.origin(), place: in.current, time: in.before, receipt: in.Receipts}
+	at := &held{task: t, input: in, of: in.meta.origin(), place: in.current, moment: in.before, receipt: in.Receipts}
 	in.held = append(in.held, at)
 	return at
 }
@@ -150,7 +169,7 @@ func (m *Meta) origin() Origin { return Origin{m.Topic, m.Partition, m.Offset} }
 // holdRound returns the place of the running flush.
 func (t *Task) holdRound() *held {
 	if t.heldRound == nil {
-		round := &held{task: t, receipt: t.forgiving()}
+		round := &held{task: t, receipt: t.forgiving(), round: t.rounds}
 		for input := range t.inputs {
 			round.before = append(round.before, t.front(input))
 		}
@@ -197,12 +216,26 @@ func trim(held []*held) []*held {
 	return held
 }
 
-// Committable returns the offset up to which all is done with, and the partition time there. It is called after a flush.
-func (t *Task) Committable(input int) (offset, time int64) {
+// Committable returns the offset up to which all is done with, and how far event time had come there. It is called after a
+// flush.
+func (t *Task) Committable(input int) (offset int64, moment Moment) {
 	in := t.inputs[input]
 	in.held, t.heldRounds = trim(in.held), trim(t.heldRounds)
 	at := t.front(input)
-	return at.offset, at.time
+	return at.offset, at.moment
+}
+
+// Round returns the number of the running round.
+func (t *Task) Round() int64 { return t.rounds }
+
+// Released returns the number of the first round of which a result is still held.
+func (t *Task) Released() int64 {
+	for _, round := range t.heldRounds {
+		if round.holds > 0 {
+			return round.round
+		}
+	}
+	return t.rounds + 1
 }
 
 // front returns up to where all was done with at the last flush.
@@ -210,7 +243,7 @@ func (t *Task) front(input int) position {
 	in := t.inputs[input]
 	at := in.flushed
 	if len(in.held) > 0 && in.held[0].place < at.offset {
-		at = position{in.held[0].place, in.held[0].time}
+		at = position{in.held[0].place, in.held[0].moment}
 	}
 	if len(t.heldRounds) > 0 {
 		if round := t.heldRounds[0].before[input]; round.offset < at.offset {

@@ -49,11 +49,16 @@ func (t *Task) Drain() error {
 	return t.failed
 }
 
-// Looping says that a loop is not empty and can be: Pump has something to do.
-func (t *Task) Looping() bool { return t.loops != nil && t.filled() != nil && !t.shut() }
+// Looping says that a loop is not empty and can be, or that an operator is due: Pump has something to do.
+func (t *Task) Looping() bool {
+	return (t.loops != nil && t.filled() != nil || t.Closing()) && !t.shut()
+}
 
-// Blocked says that the task takes no records for now: an operator waits, or a loop is not empty.
+// Blocked says that the task takes no records for now: an operator waits, or is due, or a loop is not empty.
 func (t *Task) Blocked() bool {
+	if t.Closing() {
+		return true
+	}
 	for _, l := range t.loops {
 		if l.Len() > 0 {
 			return true
@@ -71,9 +76,11 @@ func (t *Task) shut() bool {
 	return false
 }
 
-// Pump empties the loops as far as operators take records. What a flush feeds back is handed on after it.
+// Pump empties the loops as far as operators take records, and lets those hand on that are due. What a flush feeds back is
+// handed on after it.
 func (t *Task) Pump() error {
 	t.pump()
+	t.advance()
 	return t.failed
 }
 

@@ -13,11 +13,10 @@ const NoTime = math.MinInt64
 // Meta is what travels with a record beside its key and value. It belongs to the operator that hands it on and is
 // reused for the next record: copy what is to be kept.
 type Meta struct {
-	Time     int64  // event time, ms since the epoch
-	Birth    int64  // watermark of the record's source partition just before it was read, ms; NoTime: none yet
-	HoldBack int64  // ms by which the operators passed so far hold the watermark back
-	Win      Window // zero: the record is in no window
-	Headers  []connector.Header
+	Time    int64  // event time, ms since the epoch
+	Birth   int64  // watermark of the record's source partition just before it was read, ms; NoTime: none yet
+	Win     Window // zero: the record is in no window
+	Headers []connector.Header
 
 	Topic     string // where the record was read; for a result, the record that caused it
 	Partition int32
@@ -37,6 +36,9 @@ func (m *Meta) Fetched() bool { return m.input != nil && m.held == nil && !m.inp
 // FedBack says that the record came through a loop.
 func (m *Meta) FedBack() bool { return m.fed }
 
+// Bounds returns where the window starts and ends, ms since the epoch.
+func (w Window) Bounds() (start, end int64) { return w.start, w.end }
+
 // Window is a span of event time: [start, end) for time windows, both ends inclusive for session and sliding windows.
 type Window struct{ start, end int64 }
 
@@ -51,7 +53,10 @@ func (w Window) End() time.Time { return time.UnixMilli(w.end).UTC() }
 
 // begin makes m that of a record just read. All fields are set, one by one: a literal would be built and then copied.
 func (m *Meta) begin(in *Input, r *connector.Record) {
-	m.Time, m.Birth, m.HoldBack, m.Win, m.Headers = r.Time, in.Birth(), 0, Window{}, r.Headers
+	m.Time, m.Birth, m.Win, m.Headers = r.Time, in.Birth(), Window{}, r.Headers
+	if in.Upstream > 0 {
+		m.Birth = r.Time // what is later carries it
+	}
 	m.Topic, m.Partition, m.Offset = in.Name, in.Partition, r.Offset
 	m.input, m.held, m.fed = in, nil, false
 	m.NoKey, m.Deleted = r.Key == nil, r.Value == nil

@@ -98,13 +98,13 @@ func combinerTask(s *scenario, combine int64, parts int32) *engine.Task {
 	t := engine.NewTask(0, 0, []string{"combine"})
 	c := engine.NewCombiner(t, 1, parts, combine,
 		func() int64 { return 0 },
-		func(n int64, _ string) int64 { return n + 1 },
+		func(n int64, _ *engine.Meta, _ string) int64 { return n + 1 },
 		func(dst []byte, n int64) ([]byte, error) { return binary.BigEndian.AppendUint64(dst, uint64(n)), nil })
 	entered := t.Enter()
 	t.AddInput(engine.Input{Topic: 0, Name: "lines", Handle: func(m *engine.Meta, r *connector.Record) error {
 		*entered = 0
 		for _, word := range strings.Fields(string(r.Value)) {
-			if err := c.Add([]byte(word), word, m.Time); err != nil {
+			if err := c.Add([]byte(word), m, word); err != nil {
 				return err
 			}
 		}

@@ -247,6 +247,10 @@ func (s *scenario) outs(what string, outs []connector.Out) {
 		fmt.Fprintf(&s.out, "%-9s %s/%d", what, s.names[first.Topic], first.Partition)
 		for ; i < len(outs) && outs[i].Topic == first.Topic && outs[i].Partition == first.Partition; i++ {
 			o := outs[i]
+			if engine.IsControl(&connector.Record{Key: o.Key, Value: o.Value, Headers: o.Headers}) {
+				fmt.Fprintf(&s.out, " {%s}", engine.ControlText(o.Headers[0].Value))
+				continue
+			}
 			fmt.Fprintf(&s.out, " %s=%s@%d", text(o.Key), text(o.Value), o.Time)
 			for _, h := range o.Headers {
 				fmt.Fprintf(&s.out, "{%s}", h.Key)

@@ -16,6 +16,7 @@ type Stage struct {
 	holds    []Hold    // on records of the task in front that the stage is not done with, by number from first on; its side
 	first    int64
 	told     [Reasons]int64 // drops that Dropped returned
+	finished int64          // what Finished returned; its side
 }
 
 // Failure is the error of a record of a stage's queue.
@@ -26,8 +27,10 @@ type Failure struct {
 
 // AddStage returns a stage behind the task. What is opened next belongs to it.
 func (t *Task) AddStage() *Stage {
-	s := &Stage{Task: &Task{ID: t.ID, Partition: t.Partition, operators: t.operators, operator: -1, behind: true}}
+	s := &Stage{Task: NewTask(0, t.Partition, t.operators)}
+	s.ID, s.Of, s.behind = t.ID, t.Of, true
 	s.AddInput(Input{Failed: s.note})
+	s.inputs[0].behind = true
 	t.stages = append(t.stages, s)
 	return s
 }
@@ -47,6 +50,17 @@ func (s *Stage) Take(of *Meta, receipt bool, handle func(m *Meta) error) {
 	}
 }
 
+// Reached processes a mark of the queue: up to there the task in front had that watermark.
+func (s *Stage) Reached(watermark int64) {
+	in := s.inputs[0]
+	in.position++
+	in.given = max(in.given, watermark)
+	s.pause()
+}
+
+// Given says what watermark the task in front had when it put the record that is processed next.
+func (s *Stage) Given(watermark int64) { s.inputs[0].given = max(s.inputs[0].given, watermark) }
+
 func (s *Stage) note(place int64, err error) { s.failures = append(s.failures, Failure{place, err}) }
 
 // Put notes that a record was put into the queue: the task in front holds it until the stage is done with it.
@@ -62,7 +76,11 @@ func (s *Stage) Empty() bool { return len(s.holds) == 0 }
 
 // Finished says up to which number the stage was done with the queue's records at its last flush, and which of them failed.
 func (s *Stage) Finished() (below int64, failures []Failure) {
+	if s.Closing() {
+		return s.finished, nil // a mark of the watermark is done with when all is handed on that was due
+	}
 	below, _ = s.Committable(0)
+	s.finished = below
 	s.failures = slices.DeleteFunc(s.failures, func(f Failure) bool {
 		if f.Place < below {
 			failures = append(failures, f)

@@ -31,6 +31,20 @@ type Task struct {
 	behind  bool  // it is a stage's
 	now     int64 // wall clock, ns
 
+	// Of is how many tasks the sub-topology has, for those downstream.
+	Of int32
+	// ControlEvery is the time between two control records to a partition, ns.
+	ControlEvery int64
+
+	watchers  []*Watcher // in the order of opening, downstream first
+	watermark int64      // reached
+	due       int64      // no operator is due before the watermark reaches it
+	closing   bool       // an operator that is due has not handed on all
+	reaching  bool       // it is handing on
+	feeds     []*feed
+	telling   int64
+	told      int64 // control records written
+
 	arena     *Arena
 	outputs   []connector.Out
 	changelog []connector.Out
@@ -45,6 +59,7 @@ type Task struct {
 	failed   error
 	flushing bool
 
+	rounds     int64   // flushes
 	heldRounds []*held // of flushes, oldest first
 	heldRound  *held   // of the running flush
 }
@@ -63,13 +78,21 @@ type Input struct {
 	// Receipts: somebody waits for each record, and is told its error; the task goes on.
 	Receipts bool
 	Failed   func(place int64, err error) // is told of a record that was held; nil: Await's function is
+	// Upstream is how many tasks write the repartition topic; 0: it is a source.
+	Upstream int
 
 	position int64 // the next offset to read
 	time     int64 // partition time: highest event time read, NoTime before the first
-	current  int64 // place of the record in process
-	before   int64 // partition time before it
+	front    *frontier
+	idle     bool
+	ended    bool
+	behind   bool   // it is a stage's: the task in front gives the watermark
+	given    int64  // by it
+	current  int64  // place of the record in process
+	before   Moment // before it
 	flushed  position
 	held     []*held // by place
+	keeping  int     // of them, that the watermark waits for
 	err      error   // of what was held and released while the record was taken
 	meta     Meta
 }
@@ -96,12 +119,15 @@ type Store interface {
 
 // NewTask returns a task without inputs. operators are the names of the nodes by number.
 func NewTask(sub int, partition int32, operators []string) *Task {
-	return &Task{ID: fmt.Sprintf("%d_%d", sub, partition), Partition: partition, operators: operators, operator: -1}
+	return &Task{ID: fmt.Sprintf("%d_%d", sub, partition), Partition: partition, Of: 1, operators: operators, operator: -1, watermark: NoTime, due: Never, telling: Never}
 }
 
 // AddInput gives the task an input and returns its index.
 func (t *Task) AddInput(in Input) int {
-	in.time = NoTime
+	in.time, in.given = NoTime, NoTime
+	if in.Upstream > 0 {
+		in.front = newFrontier(in.Upstream)
+	}
 	t.inputs = append(t.inputs, &in)
 	return len(t.inputs) - 1
 }
@@ -163,8 +189,8 @@ func (t *Task) own(o connector.Out) connector.Out {
 	return o
 }
 
-// Flushing says that the end of a round is being made, not a record being processed.
-func (t *Task) Flushing() bool { return t.flushing }
+// Flushing says that no record is being processed: the end of a round is being made, or the watermark passes a time.
+func (t *Task) Flushing() bool { return t.flushing || t.reaching }
 
 // Drop counts a record that goes no further.
 func (t *Task) Drop(r Reason) { t.drops[r]++ }
@@ -183,10 +209,13 @@ func (t *Task) Begin(a *Arena) { t.arena = a }
 func (t *Task) Seek(input int, offset int64, times Times) {
 	in := t.inputs[input]
 	in.position, in.time = offset, NoTime
-	if len(times.At) == 1 {
+	switch {
+	case in.Upstream > 0:
+		in.front = in.front.restored(times)
+	case len(times.At) == 1:
 		in.time = times.At[0]
 	}
-	in.flushed = position{offset, in.time}
+	in.flushed = position{offset, in.now()}
 }
 
 // Step processes records of one input in order and returns how many it took. Records below the position are skipped:
@@ -206,13 +235,25 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 	t.current = m
 	for n < len(records) {
 		r := &records[n]
-		if r.Control || r.Offset < in.position || isControl(r) {
+		if r.Control || r.Offset < in.position {
 			in.position = max(in.position, r.Offset+1)
 			n++
 			continue
 		}
 		m.begin(in, r)
-		t.time, in.current, in.before = r.Time, r.Offset, in.time
+		if in.Upstream > 0 && len(r.Headers) > 0 {
+			control, err := t.reserved(in, m, r)
+			if err != nil {
+				return n, t.fail(err)
+			}
+			if control {
+				if n++; t.pause() {
+					return n, t.failed
+				}
+				continue
+			}
+		}
+		t.time, in.current, in.before, in.idle = r.Time, r.Offset, in.now(), false
 		if r.Time >= 0 && !in.Extracts { // else it has none, or none yet
 			in.time = max(in.time, r.Time)
 		}
@@ -222,16 +263,32 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 		in.position = r.Offset + 1
 		t.records++
 		n++
-		if t.gates != nil || t.loops != nil {
-			if t.pump(); t.failed != nil {
-				return n, t.failed
-			}
-			if t.Blocked() {
-				return n, nil
-			}
+		if t.pause() {
+			return n, t.failed
 		}
 	}
 	return n, nil
+}
+
+// pause does what is to be done between two records, and says whether the next one must wait.
+func (t *Task) pause() bool {
+	if t.gates != nil || t.loops != nil {
+		t.pump()
+	}
+	t.advance()
+	return t.failed != nil || t.closing || (t.gates != nil || t.loops != nil) && t.Blocked()
+}
+
+// reserved sees to the reserved header of a record of a repartition topic: control is a watermark, else data carries it.
+func (t *Task) reserved(in *Input, m *Meta, r *connector.Record) (control bool, err error) {
+	if !IsControl(r) {
+		return false, m.carried()
+	}
+	if err := in.hear(r); err != nil {
+		return true, err
+	}
+	in.position = r.Offset + 1
+	return true, nil
 }
 
 // Take processes one record that is typed already: what was emitted into the task, or passed through a queue. of is copied
@@ -245,7 +302,7 @@ func (t *Task) Take(input int, of *Meta, handle func(m *Meta) error) (err error)
 	*m = *of
 	m.input, m.held = in, nil
 	t.current, t.time = m, m.Time
-	in.current, in.before, in.err = in.position, in.time, nil
+	in.current, in.before, in.err = in.position, in.now(), nil
 	in.time = max(in.time, m.Time)
 	in.position++
 	t.records++
@@ -257,9 +314,7 @@ func (t *Task) Take(input int, of *Meta, handle func(m *Meta) error) (err error)
 		}
 		in.err = JoinErrors(in.err, err)
 	}
-	if t.gates != nil || t.loops != nil {
-		t.pump()
-	}
+	t.pause()
 	return JoinErrors(in.err, t.failed)
 }
 
@@ -288,11 +343,6 @@ func (t *Task) guarded(f func() error) error {
 		return t.failed
 	}
 	return nil
-}
-
-// isControl tells a watermark of a repartition topic from data: the reserved header, no key and no value.
-func isControl(r *connector.Record) bool {
-	return r.Key == nil && r.Value == nil && len(r.Headers) == 1 && r.Headers[0].Key == ReservedHeader
 }
 
 // Birth returns the watermark of the partition: what a record that comes now is late by, ms.
@@ -325,9 +375,11 @@ func (t *Task) Flush() (err error) {
 		}
 	}
 	t.flushing, t.heldRound = false, nil
+	t.rounds++
 	if t.failed == nil {
+		t.tell()
 		for _, in := range t.inputs {
-			in.flushed = position{in.position, in.time}
+			in.flushed = position{in.position, in.now()}
 		}
 	}
 	return err
@@ -335,7 +387,7 @@ func (t *Task) Flush() (err error) {
 
 // Unflushed says that a flush has something to do, or something is ready.
 func (t *Task) Unflushed() bool {
-	return len(t.flushes)+len(t.stores)+len(t.outputs)+len(t.changelog) > 0
+	return len(t.flushes)+len(t.stores)+len(t.outputs)+len(t.changelog)+len(t.feeds) > 0
 }
 
 // forgiving says that somebody waits for the receipt of each record that the task takes.
@@ -378,16 +430,21 @@ func (t *Task) Done() {
 // PositionOf returns what may be committed of one input since the last flush.
 func (t *Task) PositionOf(input int) connector.Position {
 	in := t.inputs[input]
-	offset, time := t.Committable(input)
+	offset, at := t.Committable(input)
 	return connector.Position{
 		Partition: connector.Partition{Topic: in.Topic, Partition: in.Partition},
 		Offset:    offset,
-		Metadata:  in.Metadata(time),
+		Metadata:  at.Metadata(),
 	}
 }
 
-// Metadata returns what is committed with a position at which the input's operator time was that.
-func (in *Input) Metadata(time int64) string { return Times{At: []int64{time}}.Encode() }
+// Metadata returns what is committed with an offset.
+func (m Moment) Metadata() string {
+	if m.front != nil {
+		return m.front.times().Encode()
+	}
+	return Times{At: []int64{m.time}}.Encode()
+}
 
 // Operator returns the name of the operator that was entered last.
 func (t *Task) Operator() string {

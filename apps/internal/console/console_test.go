@@ -1,8 +1,9 @@
-package main
+package console
 
 import (
 	"bytes"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 func TestProgressSaysRecordsTheirRateOverASecondAndTheLag(t *testing.T) {
 	var stats framework.Stats
-	line := counting(func() framework.Stats { return stats })
+	line := Counting(func() framework.Stats { return stats })
 	now := time.Unix(0, 0)
 	var last string
 	for range 20 {
@@ -24,9 +25,24 @@ func TestProgressSaysRecordsTheirRateOverASecondAndTheLag(t *testing.T) {
 	}
 }
 
+func TestProgressSaysHowMuchIsFed(t *testing.T) {
+	var fed atomic.Int64
+	line := Feeding(&fed, "row")
+	now := time.Unix(0, 0)
+	var last string
+	for range 20 {
+		fed.Add(100_000)
+		now = now.Add(progressInterval)
+		last = line(now)
+	}
+	if want := "feeding: 2,000,000 rows · 500,000 rows/s"; last != want {
+		t.Errorf("got %q, want %q", last, want)
+	}
+}
+
 func TestALogLineTakesThePlaceOfTheProgressLine(t *testing.T) {
 	var b bytes.Buffer
-	c := newConsole(&b)
+	c := New(&b)
 	c.show("one")
 	c.show("two")
 	fmt.Fprintln(c, "a warning")
@@ -39,14 +55,14 @@ func TestALogLineTakesThePlaceOfTheProgressLine(t *testing.T) {
 
 func TestOnlyATerminalShowsProgress(t *testing.T) {
 	var b bytes.Buffer
-	hide := newConsole(&b).progress(func(time.Time) string { panic("not on a terminal") })
+	hide := New(&b).Progress(func(time.Time) string { panic("not on a terminal") })
 	hide()
 	if b.Len() > 0 {
 		t.Errorf("wrote %q", b.String())
 	}
-	c := &console{to: &b, terminal: true}
+	c := &Console{to: &b, terminal: true}
 	shown := make(chan bool)
-	hide = c.progress(func(time.Time) string { <-shown; return "line" })
+	hide = c.Progress(func(time.Time) string { <-shown; return "line" })
 	shown <- true
 	close(shown)
 	hide()

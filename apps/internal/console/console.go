@@ -1,4 +1,5 @@
-package main
+// Package console is the standard error of a program of apps, with a line of progress on a terminal.
+package console
 
 import (
 	"fmt"
@@ -16,8 +17,9 @@ import (
 // progressInterval is how often the progress line is written.
 const progressInterval = 200 * time.Millisecond
 
-// console is standard error: log lines, faults and, on a terminal, a line of progress below them.
-type console struct {
+// Console is standard error: log lines, faults and, on a terminal, a line of progress below them. It may be used from any
+// goroutine.
+type Console struct {
 	terminal bool
 
 	mu    sync.Mutex // guards what follows and the writer
@@ -25,20 +27,21 @@ type console struct {
 	shown bool // the cursor is behind a line of progress
 }
 
-func newConsole(w io.Writer) *console {
+// New returns the console that writes to w.
+func New(w io.Writer) *Console {
 	file, ok := w.(*os.File)
-	return &console{to: w, terminal: ok && term.IsTerminal(int(file.Fd()))}
+	return &Console{to: w, terminal: ok && term.IsTerminal(int(file.Fd()))}
 }
 
 // Write writes lines in the place of the line of progress.
-func (c *console) Write(b []byte) (int, error) {
+func (c *Console) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear()
 	return c.to.Write(b)
 }
 
-func (c *console) clear() {
+func (c *Console) clear() {
 	if c.shown {
 		io.WriteString(c.to, "\r\x1b[K")
 		c.shown = false
@@ -46,15 +49,15 @@ func (c *console) clear() {
 }
 
 // show replaces the line of progress.
-func (c *console) show(line string) {
+func (c *Console) show(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fmt.Fprintf(c.to, "\r%s\x1b[K", line)
 	c.shown = true
 }
 
-// progress shows a line again and again, on a terminal, until hide is called.
-func (c *console) progress(line func(now time.Time) string) (hide func()) {
+// Progress shows a line again and again, on a terminal, until hide is called. line is called by one goroutine.
+func (c *Console) Progress(line func(now time.Time) string) (hide func()) {
 	if !c.terminal {
 		return func() {}
 	}
@@ -81,21 +84,21 @@ func (c *console) progress(line func(now time.Time) string) (hide func()) {
 	}
 }
 
-// feeding describes how far the input is fed.
-func feeding(lines *atomic.Int64) func(time.Time) string {
+// Feeding describes how much of the input is fed, in units such as "line".
+func Feeding(fed *atomic.Int64, unit string) func(time.Time) string {
 	var r rate
 	return func(now time.Time) string {
-		n := lines.Load()
-		return fmt.Sprintf("feeding: %s lines · %s lines/s", grouped(n), grouped(r.at(now, n)))
+		n := fed.Load()
+		return fmt.Sprintf("feeding: %s %ss · %[3]s %[2]ss/s", Grouped(n), unit, Grouped(r.at(now, n)))
 	}
 }
 
-// counting describes what the application has done.
-func counting(stats func() framework.Stats) func(time.Time) string {
+// Counting describes what an application has done.
+func Counting(stats func() framework.Stats) func(time.Time) string {
 	var r rate
 	return func(now time.Time) string {
 		s := stats()
-		return fmt.Sprintf("counting: %s records · %s records/s · lag %s", grouped(s.In), grouped(r.at(now, s.In)), grouped(s.Lag))
+		return fmt.Sprintf("counting: %s records · %s records/s · lag %s", Grouped(s.In), Grouped(r.at(now, s.In)), Grouped(s.Lag))
 	}
 }
 
@@ -118,8 +121,8 @@ func (r *rate) at(now time.Time, n int64) int64 {
 	return 0
 }
 
-// grouped writes a number with its thousands apart.
-func grouped(n int64) string {
+// Grouped writes a number with its thousands apart: 1,234,567.
+func Grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for at := len(s) - 3; at > 0; at -= 3 {
 		s = s[:at] + "," + s[at:]

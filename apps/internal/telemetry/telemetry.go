@@ -1,4 +1,5 @@
-package main
+// Package telemetry sends the metrics of a program of apps where the standard OTEL_ variables say.
+package telemetry
 
 import (
 	"context"
@@ -17,20 +18,22 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 )
 
-// telemetryTimeout is how long the last metrics may take to get out.
-const telemetryTimeout = 5 * time.Second
+// timeout is how long the last metrics may take to get out.
+const timeout = 5 * time.Second
 
-// telemetry sends the application's metrics where the standard OTEL_ variables say.
-type telemetry struct {
-	provider metric.MeterProvider
-	sdk      *sdkmetric.MeterProvider // nil: no variable asks for metrics
-	log      *slog.Logger
+// Telemetry sends an application's metrics.
+type Telemetry struct {
+	// Provider is for framework.Config.
+	Provider metric.MeterProvider
+
+	sdk *sdkmetric.MeterProvider // nil: no variable asks for metrics
+	log *slog.Logger
 }
 
-// startTelemetry reads the environment. Without OTEL_METRICS_EXPORTER and an OTLP endpoint nothing is measured or sent.
-func startTelemetry(ctx context.Context, name string, log *slog.Logger) (*telemetry, error) {
-	if !telemetryAsked(os.Getenv) {
-		return &telemetry{provider: noop.NewMeterProvider()}, nil
+// Start reads the environment. Without OTEL_METRICS_EXPORTER and an OTLP endpoint nothing is measured or sent.
+func Start(ctx context.Context, name string, log *slog.Logger) (*Telemetry, error) {
+	if !asked(os.Getenv) {
+		return &Telemetry{Provider: noop.NewMeterProvider()}, nil
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("metrics", "error", err) }))
 	reader, err := autoexport.NewMetricReader(ctx)
@@ -43,10 +46,10 @@ func startTelemetry(ctx context.Context, name string, log *slog.Logger) (*teleme
 		return nil, err
 	}
 	sdk := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(what))
-	return &telemetry{provider: sdk, sdk: sdk, log: log}, nil
+	return &Telemetry{Provider: sdk, sdk: sdk, log: log}, nil
 }
 
-func telemetryAsked(getenv func(string) string) bool {
+func asked(getenv func(string) string) bool {
 	exporter := getenv("OTEL_METRICS_EXPORTER")
 	switch {
 	case strings.EqualFold(getenv("OTEL_SDK_DISABLED"), "true"), exporter == "none":
@@ -55,24 +58,24 @@ func telemetryAsked(getenv func(string) string) bool {
 	return exporter != "" || getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != ""
 }
 
-// onState sends the last counts while the application still has them: a short run ends before the first export.
-func (t *telemetry) onState(s framework.State) {
+// OnState is for framework.Config: it sends the last counts while the application still has them: a short run ends before the first export.
+func (t *Telemetry) OnState(s framework.State) {
 	if t.sdk == nil || s != framework.Stopped {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), telemetryTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := t.sdk.ForceFlush(ctx); err != nil {
 		t.log.Warn("metrics", "error", err)
 	}
 }
 
-// close sends what is left. Metrics that cannot be sent do not fail the program.
-func (t *telemetry) close() {
+// Close sends what is left. Metrics that cannot be sent do not fail the program.
+func (t *Telemetry) Close() {
 	if t.sdk == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), telemetryTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := t.sdk.Shutdown(ctx); err != nil {
 		t.log.Warn("metrics", "error", err)

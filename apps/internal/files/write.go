@@ -1,4 +1,5 @@
-package main
+// Package files opens what -input names, and writes what -output names whole or not at all.
+package files
 
 import (
 	"bufio"
@@ -11,11 +12,28 @@ import (
 	"strings"
 )
 
-// writable says early what would keep writeFile from writing.
-func writable(path string) error {
+// Writable says early what would keep Write from writing to the path that a flag names; "" is nothing to write to.
+func Writable(flag, path string) error {
 	if path == "" {
 		return nil
 	}
+	return named(flag, writable(path))
+}
+
+// Write replaces the file that a flag names by what write writes, whole or not at all. What is no file (a pipe, a device)
+// is written in place.
+func Write(flag, path string, write func(io.Writer) error) error {
+	return named(flag, replace(path, write))
+}
+
+func named(flag string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", flag, err)
+}
+
+func writable(path string) error {
 	path, inPlace, err := target(path)
 	if err != nil || inPlace {
 		return err
@@ -27,9 +45,7 @@ func writable(path string) error {
 	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
 }
 
-// writeFile replaces the file by what write writes, whole or not at all. What is no file (a pipe, a device) is written in
-// place.
-func writeFile(path string, write func(io.Writer) error) error {
+func replace(path string, write func(io.Writer) error) error {
 	path, inPlace, err := target(path)
 	if err != nil {
 		return err
@@ -37,7 +53,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 	if inPlace {
 		file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
-			return fmt.Errorf("-output: %w", err)
+			return err
 		}
 		return fill(file, write)
 	}
@@ -50,7 +66,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 		err = os.Rename(temporary.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("-output: %w", err), os.Remove(temporary.Name()))
+		return errors.Join(err, os.Remove(temporary.Name()))
 	}
 	return nil
 }
@@ -62,14 +78,14 @@ func target(path string) (real string, inPlace bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return path, false, nil
 	case err != nil:
-		return "", false, fmt.Errorf("-output: %w", err)
+		return "", false, err
 	case info.IsDir():
-		return "", false, fmt.Errorf("-output: %s is a folder: name a file", path)
+		return "", false, fmt.Errorf("%s is a folder: name a file", path)
 	case !info.Mode().IsRegular(), strings.HasPrefix(filepath.Clean(path), "/dev/"): // /dev/stdout may lead to a file
 		return path, true, nil
 	}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return "", false, fmt.Errorf("-output: %w", err)
+		return "", false, err
 	}
 	return path, false, nil
 }
@@ -79,7 +95,7 @@ func createBeside(path string) (*os.File, error) {
 	name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.tmp", filepath.Base(path), os.Getpid()))
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666) // less the umask, as any file of the user's
 	if err != nil {
-		return nil, fmt.Errorf("-output: %w", err)
+		return nil, err
 	}
 	return file, nil
 }

@@ -1,0 +1,76 @@
+package job
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+
+	"github.com/millrace/millrace/apps/internal/brokers"
+)
+
+// Flags are the flags that all jobs have.
+type Flags struct {
+	Input      string     // a file, "-", or "" for the sample; without meaning if Serve
+	Output     string     // "": none
+	Brokers    []string   // none: the embedded broker
+	Name       string     // of the application
+	Partitions int        // of topics that are created
+	Data       string     // the embedded broker's folder; "": in memory
+	Serve      bool       // until it is stopped, without an input
+	Create     bool       // the source's topic is created where it does not exist
+	Level      slog.Level // of the log
+}
+
+// maxPartitions is how many upstream tasks a repartition topic may have.
+const maxPartitions = 512
+
+// Usage is what -help says of the flags whose meaning is the program's own.
+type Usage struct{ Input, Output, Name, Data string }
+
+// Parse declares the flags beside the program's own, which set has already, and reads the command line. It returns which
+// flags were given; a fault of one flag's syntax, or flag.ErrHelp, is the error. What else is wrong is found by Check.
+func (f *Flags) Parse(set *flag.FlagSet, args []string, u Usage) (given map[string]bool, err error) {
+	set.StringVar(&f.Input, "input", "", u.Input)
+	set.StringVar(&f.Output, "output", "", u.Output)
+	list := set.String("brokers", "", "use the Kafka brokers of this `LIST`, host:port,host:port; default: a broker embedded in the program")
+	set.StringVar(&f.Name, "name", set.Name(), u.Name)
+	set.IntVar(&f.Partitions, "partitions", 4, "`NUMBER` of partitions of the topics that are created")
+	set.StringVar(&f.Data, "data", "", u.Data)
+	verbose := set.Bool("v", false, "log what happens to standard error")
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	given = map[string]bool{}
+	set.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	f.Brokers = brokers.List(*list)
+	f.Serve = given["brokers"] && !given["input"]
+	f.Create = !f.Serve || given["partitions"]
+	f.Level = slog.LevelWarn
+	if *verbose {
+		f.Level = slog.LevelInfo
+	}
+	return given, nil
+}
+
+// Check returns all that is wrong with the flags and what is left on the command line.
+func (f *Flags) Check(given map[string]bool, rest []string) (faults []error) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(rest) > 0 {
+		fault("unexpected argument %q", rest[0])
+	}
+	for _, path := range []struct{ flag, value string }{{"input", f.Input}, {"output", f.Output}, {"data", f.Data}} {
+		if given[path.flag] && path.value == "" {
+			fault("-%s is empty: name a path, or leave the flag out", path.flag)
+		}
+	}
+	if given["brokers"] && len(f.Brokers) == 0 {
+		fault("-brokers is empty: give it addresses host:port,host:port, or leave the flag out for the embedded broker")
+	}
+	if given["brokers"] && given["data"] {
+		fault("-data is the embedded broker's folder: leave out -data or -brokers")
+	}
+	if f.Partitions < 1 || f.Partitions > maxPartitions {
+		fault("-partitions %d: from 1 to %d are possible", f.Partitions, maxPartitions)
+	}
+	return faults
+}

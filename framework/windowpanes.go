@@ -1,0 +1,131 @@
+package framework
+
+// paneWindows is the operator for hopping windows whose results can be merged and are wanted when they close. A window is a
+// whole number of panes, and a record is folded into one pane; what the panes have is merged when a window closes.
+//
+// A record may be too late for some of its windows and not for others. Such ones go into a part of the pane of their own, whose
+// number says how many of the pane's windows, the earliest ones, do not have it.
+type paneWindows[K comparable, V, A any] struct {
+	r    *results[K, A]
+	f    folding[V, A]
+	pane int64
+}
+
+func panes[K comparable, V, A any](r *results[K, A], f folding[V, A]) Emit[K, V] {
+	p := &paneWindows[K, V, A]{r, f, r.spec.pane()}
+	r.due = p.due
+	r.store.Restored = func(place int32) {
+		start, _, _ := r.store.Bounds(place)
+		first, _ := r.spec.starts(start)
+		p.want(r.store.Key(place), first+int64(r.store.Seq(place))*r.spec.advance)
+	}
+	return p.take
+}
+
+func (p *paneWindows[K, V, A]) take(m *Meta, k K, v V) error {
+	r := p.r
+	if err := r.check(m, k); err != nil {
+		return err
+	}
+	var start, seq int64
+	if p.f.whole {
+		start, seq = m.Win.Bounds()
+	} else {
+		var taken bool
+		if start, seq, taken = r.spec.paneOf(m, p.pane); !taken {
+			return nil // the gate refused it
+		}
+	}
+	first, last := r.spec.starts(start)
+	window := first + seq*r.spec.advance
+	for ; window <= last && r.spec.closes(window, window+r.spec.size) <= max(r.store.Closed(), r.watcher.Watermark()); window += r.spec.advance {
+		seq++
+	}
+	if window > last {
+		r.drop()
+		return nil
+	}
+	place, made, err := r.store.At(k, start, start+p.pane, int32(seq))
+	if err != nil {
+		return r.op.fail(m, err)
+	}
+	if made {
+		p.want(r.store.Key(place), window)
+	}
+	r.store.Set(place, p.f.add(r.store.Value(place), !made, m, v), m.Time)
+	return nil
+}
+
+// paneOf returns the pane that a record is in, and how many of the pane's windows refuse it; not taken: all.
+func (s *windowSpec) paneOf(m *Meta, pane int64) (start, seq int64, taken bool) {
+	start = floor(m.Time-s.offset, pane) + s.offset
+	if m.Birth <= m.Time {
+		return start, 0, true
+	}
+	first, last := s.starts(m.Time)
+	for window := first; window <= last; window += s.advance {
+		if s.takes(window+s.size, m.Birth) {
+			return start, (window - first) / s.advance, true
+		}
+	}
+	return start, 0, false
+}
+
+// want lets the key be due when a window closes that has something of it.
+func (p *paneWindows[K, V, A]) want(key int32, window int64) {
+	closes := p.r.spec.closes(window, window+p.r.spec.size)
+	if closes < p.r.store.Next(key) {
+		p.r.store.SetNext(key, closes)
+		p.r.schedule(closes, key)
+	}
+}
+
+// due hands on the result of a key for the window that closes, and looks for the key's next one.
+func (p *paneWindows[K, V, A]) due(at int64, key int32) (n int, err error) {
+	r := p.r
+	if !r.store.Known(key) || r.store.Next(key) != at {
+		return 0, nil // it became due earlier than was thought then, or the number is another key's by now
+	}
+	window := at - r.spec.grace - r.spec.size
+	if acc, some := p.merged(key, window); some {
+		n++
+		if err := r.final(r.store.KeyOf(key), window, window+r.spec.size, acc); err != nil {
+			return n, err
+		}
+	}
+	r.store.SetNext(key, last+1)
+	for {
+		place, ok := r.store.First(key)
+		if !ok {
+			return n, nil
+		}
+		start, _, _ := r.store.Bounds(place)
+		first, latest := r.spec.starts(start)
+		if latest > window {
+			p.want(key, max(first, window+r.spec.advance))
+			return n, nil
+		}
+		r.store.Drop(place, true)
+		if !r.store.Known(key) {
+			return n, nil
+		}
+	}
+}
+
+// merged returns what the panes of a window have of a key.
+func (p *paneWindows[K, V, A]) merged(key int32, window int64) (acc A, some bool) {
+	r := p.r
+	for place := range r.store.Range(key, window, window+r.spec.size-p.pane) {
+		if seq := r.store.Seq(place); seq > 0 {
+			start, _, _ := r.store.Bounds(place)
+			if first, _ := r.spec.starts(start); first+int64(seq)*r.spec.advance > window {
+				continue
+			}
+		}
+		if !some {
+			acc, some = p.f.first(), true
+		}
+		acc = p.f.merge(acc, r.store.Value(place))
+	}
+	return acc, some
+}
