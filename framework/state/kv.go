@@ -141,6 +141,9 @@ func (s *KV[K, V]) Entry(k K) Entry[K, V] {
 // Key returns the entry's key, in memory of the store's own.
 func (e Entry[K, V]) Key() K { return e.s.entries[e.at].key }
 
+// Encoded returns the bytes of the entry's key.
+func (e Entry[K, V]) Encoded() string { return e.s.entries[e.at].encoded }
+
 // Value returns the entry's value.
 func (e Entry[K, V]) Value() (v V, ok bool) {
 	p := &e.s.entries[e.at]

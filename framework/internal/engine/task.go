@@ -216,6 +216,7 @@ func (t *Task) Seek(input int, offset int64, times Times) {
 		in.time = times.At[0]
 	}
 	in.flushed = position{offset, in.now()}
+	t.advance()
 }
 
 // Step processes records of one input in order and returns how many it took. Records below the position are skipped:
