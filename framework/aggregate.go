@@ -97,7 +97,7 @@ func fold[K comparable, V, A any](in *node, kind, name string, emit EmitPolicy, 
 	if emit.onClose {
 		in.topology.fault(fmt.Errorf("%s: OnClose and Early are for windows, and this aggregate never closes: use PerCommit or EveryUpdate", out.n))
 	}
-	out.n.stateful, out.n.values = true, values
+	out.n.stateful, out.n.values, out.n.updates = true, values, true
 	return Table[K, A]{n: out.n}
 }
 

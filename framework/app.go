@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/driver"
@@ -18,6 +19,7 @@ type App struct {
 	via      connector.Connector
 	counters *driver.Counters
 	owned    *driver.Owned
+	progress *driver.Progress
 	ready    chan struct{}
 	once     sync.Once
 	started  sync.Mutex
@@ -41,7 +43,7 @@ func (t *Topology) Build(c Config) (*App, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return &App{config: c, plan: plan, via: via, counters: &driver.Counters{}, owned: &driver.Owned{}, ready: make(chan struct{})}, nil
+	return &App{config: c, plan: plan, via: via, counters: &driver.Counters{}, owned: &driver.Owned{}, progress: &driver.Progress{}, ready: make(chan struct{})}, nil
 }
 
 // connector returns the connector of the topics' kind.
@@ -79,7 +81,7 @@ func (a *App) Run(ctx context.Context) error {
 		Plan: a.plan, Connector: a.via, Workers: a.config.Workers, BudgetBytes: a.config.budget(),
 		CommitEvery: a.config.CommitInterval, Shutdown: a.config.ShutdownTimeout, PurgeEvery: a.config.PurgeInterval,
 		Bounded: a.config.Bounded, Replication: int16(a.config.Replication), Logger: a.config.Logger.With("app", a.config.Name),
-		OnState: a.onState, OnRestore: a.config.OnRestore, Counters: a.counters, Owned: a.owned,
+		OnState: a.onState, OnRestore: a.config.OnRestore, Counters: a.counters, Owned: a.owned, Progress: a.progress, MaxDrift: a.config.MaxDrift,
 	}), unregister())
 }
 
@@ -111,6 +113,10 @@ type Stats struct {
 	Dropped  map[string]int64 // records by reason
 	Gap      int64            // offsets skipped since their records were deleted before they were read
 	Pauses   map[string]int64 // pauses of partitions by reason
+	Controls int64            // watermarks sent through repartition topics, one a partition
+	// Watermark is the lowest of the tasks of this process whose input has not ended; zero: that of one is not known yet, or
+	// there is none. Explain says what holds it back.
+	Watermark time.Time
 }
 
 // Stats may be called at any time from any goroutine.
@@ -118,7 +124,7 @@ func (a *App) Stats() Stats {
 	c := a.counters
 	s := Stats{
 		In: c.In.Load(), Out: c.Out.Load(), Restored: c.Restored.Load(), Commits: c.Commits.Load(), Lag: c.Lag(),
-		Held: c.Held.Load(), Gap: c.Gap.Load(), Dropped: map[string]int64{}, Pauses: map[string]int64{},
+		Held: c.Held.Load(), Gap: c.Gap.Load(), Controls: c.Controls.Load(), Watermark: eventTime(lowest(a.progress.Tasks())), Dropped: map[string]int64{}, Pauses: map[string]int64{},
 	}
 	for i := range c.Drops {
 		if n := c.Drops[i].Load(); n > 0 {

@@ -22,7 +22,8 @@ type BatchLimit struct {
 
 // Batch collects values and hands on what f makes of them, for sinks and calls that take many at a time. The slice is f's to
 // keep. A batch holds the values of a task whatever their keys, so that it has no key; its time is the highest of its records'.
-// Tombstones are counted as dropped.
+// Tombstones are counted as dropped. Windows belong before a batch: event time goes on while it waits, and behind it results may be
+// late.
 //
 // Offsets are held until a batch is done with, so that nothing is lost by a crash. When a task is let go, by a stop or a rebalance,
 // and at the end of a bounded run, a batch is handed on before its limit. What comes in which batch is luck: the clock's, and that
@@ -30,7 +31,8 @@ type BatchLimit struct {
 //
 // An emitter does not wait for a batch to be full: with an in-memory Input Emit returns when the value is in the batch. The value
 // that fills it is emitted when the batch is handed on, and where what is behind is full (Buffer, RateLimit) the next one waits. An
-// error of a batch stops the application, and is what Emit of the value that filled it returns: the others were taken already.
+// error of a batch stops the application, and is what Emit of the value that filled it returns: the others were taken already. Behind
+// a topic that the graph writes and reads Emit does wait, as for all that is held there: set Time.
 //
 // What is in batches is beside Config.BudgetBytes: where values are large, limit their bytes.
 func (s Stream[K, V]) Batch[R any](limit BatchLimit, f func([]V) R) Stream[None, R] {
@@ -179,7 +181,7 @@ func (b *batch) hold(m *Meta) {
 		}
 		b.first = append(b.first, engine.Origin{Topic: m.Topic, Partition: m.Partition})
 	}
-	b.holds = append(b.holds, b.op.o.task.Hold(m))
+	b.holds = append(b.holds, b.op.o.task.HoldOffset(m))
 }
 
 // handOn hands the batch on, if there is one. What goes wrong is the task's error.
@@ -188,6 +190,7 @@ func (b *batch) handOn() {
 		return
 	}
 	m, hold := b.m, b.op.o.task.Join(b.holds)
+	m.Birth = max(m.Birth, b.end.Watermark()) // it went on: what is late by that is known to be
 	b.last, b.count, b.bytes, b.holds, b.first = b.count, 0, 0, nil, b.first[:0]
 	b.timer.Stop()
 	entered, id := b.op.enter()

@@ -27,6 +27,8 @@ type build struct {
 	stores   map[string]int32 // store name -> changelog topic
 	before   []int64          // by node: ms by which what it is given is behind the task's watermark
 	plan     *driver.Plan
+	class    []Class         // by node, once tasks were opened
+	why      []string        // it is no better, by node
 	scratch  bool            // tasks are opened to find stores and faults
 	said     map[string]bool // faults of codecs
 	faults   []error
@@ -41,13 +43,15 @@ func (t *Topology) Plan(app string) (*driver.Plan, error) {
 	b.divide()
 	b.number()
 	b.holdBacks()
-	if b.open(); len(b.faults) > 0 {
+	b.open()
+	if b.classes(); len(b.faults) > 0 {
 		return nil, errors.Join(b.faults...)
 	}
 	h := fnv.New64a()
 	h.Write([]byte(t.Describe().String()))
 	b.plan.Hash = h.Sum64()
 	b.plan.Build = b.task
+	b.plan.Operators = b.operators()
 	return b.plan, nil
 }
 
@@ -150,6 +154,7 @@ func (b *build) number() {
 			b.plan.Topics[at].Port = n.reads.input.port
 		}
 		b.plan.Topics[at].Idle = n.reads.source.idle
+		b.plan.Topics[at].Disorder = n.reads.source.disorderMs()
 		b.plan.Topics[at].Start, b.plan.Topics[at].SkipGap = n.reads.source.start, n.reads.source.gap == Skip
 		sub := &b.plan.Subs[b.sub[n.id]]
 		sub.Sources = append(sub.Sources, at)

@@ -45,6 +45,11 @@ type Config struct {
 	// Bounded ends the run when all that the sources held at its start is processed, by this process or by others of the
 	// same name.
 	Bounded bool
+	// MaxDrift is how far, in event time, a partition of a source may be ahead of the slowest that has records to be read: further on it is
+	// not read until the others come up. Where sources are read from their beginning, windows would else stay open for as long as
+	// one of them runs ahead. Partitions are compared where their records can come together; those of other processes by what
+	// they commit, so that a drift of less than some seconds slows down what runs in several of them. 0: any distance.
+	MaxDrift time.Duration
 	// Logger gets what happens, values of records never; nil: slog.Default().
 	Logger *slog.Logger
 	// OnState is called when the application's state changes, one call at a time. It must return soon.
@@ -93,8 +98,11 @@ func (c Config) validate() error {
 	if c.RepartitionPartitions < 0 || c.RepartitionPartitions > math.MaxInt32 {
 		faults = append(faults, fmt.Errorf("repartition topics are to have %d partitions each: at least 1, or 0 for the default", c.RepartitionPartitions))
 	}
-	if c.Workers < 0 || c.CommitInterval < 0 || c.ShutdownTimeout < 0 || c.PurgeInterval < 0 || c.Replication < 0 {
+	if c.Workers < 0 || c.CommitInterval < 0 || c.ShutdownTimeout < 0 || c.PurgeInterval < 0 || c.Replication < 0 || c.MaxDrift < 0 {
 		faults = append(faults, errors.New("a number of the configuration is negative; 0 stands for the default"))
+	}
+	if c.MaxDrift > 0 && c.MaxDrift < time.Millisecond {
+		faults = append(faults, fmt.Errorf("a drift of %s is too small: event time is in whole milliseconds", c.MaxDrift))
 	}
 	return errors.Join(faults...)
 }

@@ -150,10 +150,10 @@ func TestTheDescriptionShowsWhereDeadLettersGo(t *testing.T) {
 	top := framework.New()
 	top.From(numbers.OnBadRecord(framework.DeadLetter("dead"))).Map(double).To(results)
 	const want = `sub-topology 0
-  source in [string, int] <- topic in -> dead-letter dead, map 2
-  dead-letter dead -> topic dead
-  map 2 [string, int] -> sink out
-  sink out -> topic out
+  source in [string, int] repeatable <- topic in -> dead-letter dead, map 2
+  dead-letter dead repeatable -> topic dead
+  map 2 [string, int] repeatable -> sink out
+  sink out repeatable -> topic out
 `
 	if got := top.Describe().String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

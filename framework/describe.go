@@ -11,7 +11,8 @@ type Description struct{ t *Topology }
 // Describe describes the topology as it is declared so far.
 func (t *Topology) Describe() Description { return Description{t} }
 
-// String returns one line a node, by sub-topology: its name, the types that it hands on, what comes behind it.
+// String returns one line a node, by sub-topology: its name, the types that it hands on, whether its results are repeatable and, where
+// they are, how far they are behind the watermark, what comes behind it.
 func (d Description) String() string {
 	b := d.divided()
 	var s strings.Builder
@@ -24,6 +25,10 @@ func (d Description) String() string {
 			fmt.Fprintf(&s, "  %s", n)
 			if !n.sink {
 				fmt.Fprintf(&s, " [%s, %s]", n.keyType, n.valueType)
+			}
+			fmt.Fprintf(&s, " %s", b.class[n.id])
+			if held := b.behind(n); held > 0 && !n.sink {
+				fmt.Fprintf(&s, ", %s behind", inMillis(held))
 			}
 			var to []string
 			for _, out := range n.out {
@@ -94,6 +99,8 @@ func mermaidText(s string) string {
 func (d Description) divided() *build {
 	b := newBuild(d.t, "app")
 	b.divide()
+	b.holdBacks()
+	b.classes()
 	return b
 }
 

@@ -29,14 +29,14 @@ func TestTheDescriptionNamesNodesTypesTopicsAndStores(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `sub-topology 0
-  source lines [codec.NoKey, string] <- topic lines -> flat-map 1
-  flat-map 1 [codec.NoKey, string] -> key-by 2
-  key-by 2 [string, string] -> combine counts
-  combine counts -> topic <application>-counts-repartition
+  source lines [codec.NoKey, string] repeatable <- topic lines -> flat-map 1
+  flat-map 1 [codec.NoKey, string] repeatable -> key-by 2
+  key-by 2 [string, string] repeatable -> combine counts
+  combine counts repeatable -> topic <application>-counts-repartition
 sub-topology 1
-  repartitioned counts [string, int64] <- topic <application>-counts-repartition -> count counts
-  count counts [string, int64] -> sink word-counts (store counts)
-  sink word-counts -> topic word-counts
+  repartitioned counts [string, int64] repeatable <- topic <application>-counts-repartition -> count counts
+  count counts [string, int64] repeatable -> sink word-counts (store counts)
+  sink word-counts repeatable -> topic word-counts
 `
 	if got := top.Describe().String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -52,14 +52,14 @@ func TestTheDescriptionShowsEachInputOfAnOperatorAndItsStores(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `sub-topology 0
-  source in [string, int] <- topic in -> combine-latest both, combine-latest both, process2 6
-  combine-latest both [string, int] -> to-one-of 2 (store both-1) (store both-2)
-  to-one-of 2 [string, int] -> sink out, sink more
-  sink out -> topic out
-  sink more -> topic more
-  source third [string, int] <- topic third -> process2 6
-  process2 6 [string, int] -> print 7
-  print 7
+  source in [string, int] repeatable <- topic in -> combine-latest both, combine-latest both, process2 6
+  combine-latest both [string, int] repeatable -> to-one-of 2 (store both-1) (store both-2)
+  to-one-of 2 [string, int] repeatable -> sink out, sink more
+  sink out repeatable -> topic out
+  sink more repeatable -> topic more
+  source third [string, int] repeatable <- topic third -> process2 6
+  process2 6 [string, int] repeatable -> print 7
+  print 7 repeatable
 `
 	if got := top.Describe().String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -132,12 +132,12 @@ func ExampleDescription() {
 	fmt.Print(t.Describe())
 	// Output:
 	// sub-topology 0
-	//   source lines [codec.NoKey, string] <- topic lines -> flat-map 1
-	//   flat-map 1 [codec.NoKey, string] -> key-by 2
-	//   key-by 2 [string, string] -> combine counts
-	//   combine counts -> topic <application>-counts-repartition
+	//   source lines [codec.NoKey, string] repeatable <- topic lines -> flat-map 1
+	//   flat-map 1 [codec.NoKey, string] repeatable -> key-by 2
+	//   key-by 2 [string, string] repeatable -> combine counts
+	//   combine counts repeatable -> topic <application>-counts-repartition
 	// sub-topology 1
-	//   repartitioned counts [string, int64] <- topic <application>-counts-repartition -> count counts
-	//   count counts [string, int64] -> sink word-counts
-	//   sink word-counts -> topic word-counts
+	//   repartitioned counts [string, int64] repeatable <- topic <application>-counts-repartition -> count counts
+	//   count counts [string, int64] repeatable -> sink word-counts
+	//   sink word-counts repeatable -> topic word-counts
 }

@@ -2,6 +2,7 @@ package framework
 
 import (
 	"context"
+	"time"
 
 	"github.com/millrace/millrace/framework/internal/driver"
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -41,6 +42,9 @@ func (a *App) observe() (unregister func() error, err error) {
 	pauses := counter("millrace.pauses", "pauses of partitions, by reason")
 	lag := gauge("millrace.lag", "records not read yet", "{record}")
 	held := gauge("millrace.held", "bytes of the memory budget in use", "By")
+	controls := counter("millrace.watermarks.sent", "watermarks sent through repartition topics, one a partition")
+	watermark := gauge("millrace.watermark", "event time that the slowest task has come to, by sub-topology, since 1970", "ms")
+	delay := gauge("millrace.watermark.delay", "how far the watermark of the slowest task is behind the clock, by sub-topology", "ms")
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +61,46 @@ func (a *App) observe() (unregister func() error, err error) {
 		for i := range c.Drops {
 			o.ObserveInt64(drops, c.Drops[i].Load(), metric.WithAttributes(app, attribute.String("reason", dropName(i))))
 		}
+		o.ObserveInt64(controls, c.Controls.Load(), with)
+		now := time.Now().UnixMilli()
+		for sub, at := range watermarks(a.progress.Tasks()) {
+			by := metric.WithAttributes(app, attribute.Int("sub_topology", sub))
+			o.ObserveInt64(watermark, at, by)
+			o.ObserveInt64(delay, now-at, by)
+		}
 		o.ObserveInt64(drops, c.Gap.Load(), metric.WithAttributes(app, attribute.String("reason", "gap")))
 		for i := range c.Pauses {
 			o.ObserveInt64(pauses, c.Pauses[i].Load(), metric.WithAttributes(app, attribute.String("reason", driver.PauseName(i))))
 		}
 		return nil
-	}, in, out, restored, commits, drops, pauses, lag, held)
+	}, in, out, restored, commits, drops, pauses, lag, held, controls, watermark, delay)
 	if err != nil {
 		return nil, err
 	}
 	return r.Unregister, nil
+}
+
+// watermarks returns the lowest known watermark of each sub-topology that has one here and has not come to its end, ms. Where one
+// of its tasks knows none yet, it has none.
+func watermarks(tasks []driver.TaskProgress) map[int]int64 {
+	bySub := map[int][]driver.TaskProgress{}
+	for _, t := range tasks {
+		bySub[t.Sub] = append(bySub[t.Sub], t)
+	}
+	all := map[int]int64{}
+	for sub, tasks := range bySub {
+		if at := lowest(tasks); at != engine.NoTime && at != engine.EndOfInput {
+			all[sub] = at
+		}
+	}
+	return all
+}
+
+// lowest returns the lowest watermark of the tasks, engine.NoTime where one is not known, engine.EndOfInput where all have ended.
+func lowest(tasks []driver.TaskProgress) int64 {
+	at := int64(engine.EndOfInput)
+	for _, t := range tasks {
+		at = min(at, t.Watermark)
+	}
+	return at
 }

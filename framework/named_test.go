@@ -20,7 +20,7 @@ func TestNamedGivesTheNodeANameInErrorsAndDescriptions(t *testing.T) {
 	if err := d.TryPipeRaw("in", rawOf("a=1@0")); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	if !strings.Contains(description, "try-map parse [string, int] -> sink out") {
+	if !strings.Contains(description, "try-map parse [string, int] repeatable -> sink out") {
 		t.Errorf("the description does not have the name:\n%s", description)
 	}
 }
@@ -45,7 +45,7 @@ func ExampleStream_Named() {
 	fmt.Print(t.Describe())
 	// Output:
 	// sub-topology 0
-	//   source numbers [codec.NoKey, int] <- topic numbers -> map square
-	//   map square [codec.NoKey, int] -> sink squares
-	//   sink squares -> topic squares
+	//   source numbers [codec.NoKey, int] repeatable <- topic numbers -> map square
+	//   map square [codec.NoKey, int] repeatable -> sink squares
+	//   sink squares repeatable -> topic squares
 }

@@ -27,6 +27,7 @@ func (op *Op) Every(interval time.Duration, f func(end time.Time) error) {
 		}
 		return
 	}
+	op.n.clocked = op.n.clocked || op.o.build.scratch
 	entered, id := op.enter()
 	every := int64(interval)
 	var timer *engine.Timer

@@ -39,6 +39,7 @@ func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.C
 	entered, id := op.enter()
 	task, partitions := o.task, o.env.Partitions[topic]
 	unkeyed := unkeyedPartition(o, partitions)
+	inner := innerKey(keys)
 	var carried *carrier
 	if n.writes.internal {
 		task.AddFeed(topic, partitions, op.heldBack())
@@ -56,7 +57,11 @@ func writing[K comparable, V any](o *opening, n *node, topic int32, keys codec.C
 				return op.fail(m, encodeError("key", keys.Name(), err))
 			}
 			out.Key = arena.End(b)
-			out.Partition = engine.PartitionOf(out.Key, partitions)
+			decides := out.Key
+			if inner != nil {
+				decides = inner(out.Key)
+			}
+			out.Partition = engine.PartitionOf(decides, partitions)
 		}
 		if place != nil {
 			p := place(k, v, int(partitions))

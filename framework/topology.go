@@ -49,6 +49,9 @@ type node struct {
 	sink          bool  // nothing is behind it, and that is meant
 	dead          bool  // a sink that takes the dead letters of the node before it, and not its output
 	stateful      bool  // keeps a store
+	ordered       bool  // its results depend on the order of what comes
+	clocked       bool  // and on the wall clock
+	updates       bool  // it hands on updates of a table: in whatever number
 	delay         int64 // ms by which its results may be behind the watermark
 	automatic     bool  // an operator added it for itself; it has that one's name
 	reads, writes *topicUse

@@ -17,7 +17,7 @@ func windowed[K comparable, V, A any](w Windowed[K, V], kind, name string, a Agg
 		values = a.codec
 	}
 	add := a.adding()
-	f := folding[V, A]{merge: a.merge, first: a.first, panes: paned(&w.spec, w.emit, a.merge != nil), add: func(acc A, present bool, m *Meta, v V) A {
+	f := folding[V, A]{ordered: a.arrival, merge: a.merge, first: a.first, panes: paned(&w.spec, w.emit, a.merge != nil), add: func(acc A, present bool, m *Meta, v V) A {
 		if !present {
 			acc = a.first()
 		}
@@ -25,7 +25,7 @@ func windowed[K comparable, V, A any](w Windowed[K, V], kind, name string, a Agg
 	}}
 	gate := w.gate()
 	if gate.rekeyed && a.merge != nil && !w.emit.everyUpdate && (w.spec.kind == byAligned || w.spec.kind == byAssigned) {
-		partials := folding[A, A]{merge: a.merge, first: a.first, panes: f.panes, whole: true, add: func(acc A, present bool, _ *Meta, partial A) A {
+		partials := folding[A, A]{ordered: a.arrival, merge: a.merge, first: a.first, panes: f.panes, whole: true, add: func(acc A, present bool, _ *Meta, partial A) A {
 			if !present {
 				return partial
 			}
@@ -43,33 +43,21 @@ func windowed[K comparable, V, A any](w Windowed[K, V], kind, name string, a Agg
 // windows adds the node that keeps a value for each key and window.
 func windows[K comparable, V, A any](w Windowed[K, V], in *node, kind, name string, values any, f folding[V, A]) WindowTable[K, A] {
 	spec := w.spec
+	emit := w.emit
 	out := apply(Stream[K, V]{n: in}, kind, name, func(op *Op, next Emit[K, A]) Emit[K, V] {
-		switch {
-		case spec.kind == byTumblingCount:
-			return tumblingCounts(op, spec.count, in.keys, values, w.emit, f, next)
-		case spec.kind == bySlidingCount:
-			return slidingCounts(op, spec.count, in.keys, in.values, f, next)
-		}
-		r := newResults(op, spec, w.emit, in.keys, values, f.panes, next)
-		if f.whole {
-			op.o.counts[in.id] = &r.records
-		}
-		switch {
-		case spec.kind == bySession:
-			return sessions(r, f)
-		case spec.kind == bySliding:
-			return slidingTimes(r, f)
-		case f.panes:
-			return panes(r, f)
-		}
-		return plainWindows(r, f)
+		keys, accs := op.o.codecs[K, A](op.n, in.keys, values)
+		c := &windowCells[K, V, A]{keys: keys, values: flushing[A]{accs, op.o.task.Enter(), int32(op.n.id)}, f: f, next: next}
+		take := opens(op, in, spec, emit, f.panes, f.whole, typesOf[K, A](), c)
+		return c.taking(op, take)
 	})
 	out.n.stateful, out.n.values = true, values
-	out.n.delay = spec.delay(w.emit.onClose)
+	final := w.emit.onClose && w.emit.early == 0
+	out.n.delay, out.n.updates = spec.delay(final), !final
+	out.n.ordered = f.ordered || spec.kind == byTumblingCount || spec.kind == bySlidingCount
 	if spec.kind != byTumblingCount && spec.kind != bySlidingCount {
 		out.n.needTime(out.n.String())
 	}
-	if f.merge == nil && (spec.kind == bySession || spec.kind == bySliding) {
+	if f.merge == nil && (spec.kind == bySession || spec.kind == bySliding || spec.kind == bySlidingCount) {
 		in.topology.fault(fmt.Errorf("%s: %s windows are made of others: give the aggregator a Merge", out.n, spec.title))
 	}
 	return WindowTable[K, A]{n: out.n}
@@ -92,15 +80,37 @@ func (s *windowSpec) pane() int64 {
 	return a
 }
 
+// opens opens the operator for a kind of windows.
+func opens(op *Op, in *node, spec windowSpec, emit EmitPolicy, paned, whole bool, types string, c cells) taking {
+	switch spec.kind {
+	case byTumblingCount:
+		return tumblingCounts(op, spec.count, emit, types, c)
+	case bySlidingCount:
+		return slidingCounts(op, spec.count, types, c)
+	}
+	r := newResults(op, spec, emit, paned, whole, types, c)
+	if whole {
+		op.o.counts[in.id] = &r.records
+	}
+	switch {
+	case spec.kind == bySession:
+		return sessions(r)
+	case spec.kind == bySliding:
+		return slidingTimes(r)
+	case paned:
+		return panes(r)
+	}
+	return plainWindows(r)
+}
+
 // openWindows opens the store of an operator.
-func openWindows[K comparable, A any](op *Op, layout state.Layout, size int64, keys, values any) *state.Windows[K, A] {
+func openWindows(op *Op, layout state.Layout, size int64, types string, c state.Cells) *state.Windows {
 	op.stateful = true
-	k, v := op.o.codecs[K, A](op.n, keys, values)
 	task := op.o.task
-	s := state.NewWindows(op.n.name, layout, size, k, flushing[A]{v, task.Enter(), int32(op.n.id)}, func() (now, released int64) {
+	s := state.NewWindows(op.n.name, layout, size, c, func() (now, released int64) {
 		return task.Round(), task.Released()
 	})
-	task.AddStore(s, op.o.build.store(op.n, op.n.name, typesOf[K, A]()))
+	task.AddStore(s, op.o.build.store(op.n, op.n.name, types))
 	return s
 }
 

@@ -3,6 +3,8 @@ package framework
 import (
 	"fmt"
 	"time"
+
+	"github.com/millrace/millrace/framework/internal/engine"
 )
 
 // Windowed is a grouped stream whose records are put into windows of event time, ready to be aggregated: one result for each
@@ -85,6 +87,11 @@ func (g Grouped[K, V]) Windows(a Assigner) Windowed[K, V] {
 		spec.longest = g.length("windows", "a longest window", a.Longest(), time.Millisecond)
 	}
 	return g.windowed(spec)
+}
+
+// NewWindow returns the window from start to end, to the millisecond: for an Assigner.
+func NewWindow(start, end time.Time) Window {
+	return engine.NewWindow(start.UnixMilli(), end.UnixMilli())
 }
 
 // length checks a length of time, and returns it in ms.

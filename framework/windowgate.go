@@ -106,11 +106,42 @@ func (g *gate) judge(m *Meta) (some bool, err error) {
 	return some || n == 0, err // what is in no window is counted where windows are made
 }
 
-// checkWindows: late records are read from the very Windowed that is aggregated.
+// checkWindows: late records are read from the very Windowed that is aggregated, and windows are not behind a loop, whose records
+// come again when the watermark has passed them.
 func (b *build) checkWindows() {
 	for _, use := range b.topology.windows {
+		if use.gate == nil {
+			continue
+		}
+		if head := b.loopBefore(use.gate); head != nil {
+			b.fault("%s%s: windows behind the loop %s: what is fed back comes again when the watermark has passed it; put the windows before the loop", use.gate, b.after(use.gate), head.name)
+		}
 		if use.late != nil && !use.aggregated {
 			b.faults = append(b.faults, fmt.Errorf("%s%s: its Late is read, and nothing aggregates it: call Late and the aggregate on one and the same Windowed, after its options", use.gate, b.after(use.gate)))
 		}
 	}
+}
+
+// loopBefore returns the head of a loop that a node is behind, through repartition topics too; nil: there is none.
+func (b *build) loopBefore(n *node) (head *node) {
+	seen := map[*node]bool{}
+	var visit func(n *node)
+	visit = func(n *node) {
+		if seen[n] || head != nil {
+			return
+		}
+		seen[n] = true
+		if n.loop != nil {
+			head = n.loop.head
+		}
+		before := n.in
+		if n.reads != nil && n.reads.internal {
+			before = b.writers(n)
+		}
+		for _, up := range before {
+			visit(up)
+		}
+	}
+	visit(n)
+	return head
 }

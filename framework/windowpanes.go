@@ -5,15 +5,14 @@ package framework
 //
 // A record may be too late for some of its windows and not for others. Such ones go into a part of the pane of their own, whose
 // number says how many of the pane's windows, the earliest ones, do not have it.
-type paneWindows[K comparable, V, A any] struct {
-	r    *results[K, A]
-	f    folding[V, A]
+type paneWindows struct {
+	r    *results
 	pane int64
 }
 
-func panes[K comparable, V, A any](r *results[K, A], f folding[V, A]) Emit[K, V] {
-	p := &paneWindows[K, V, A]{r, f, r.spec.pane()}
-	r.due = p.due
+func panes(r *results) taking {
+	p := &paneWindows{r, r.spec.pane()}
+	r.due = dueTimes{p.due, r.store.CompareKeys, func(key int32) (int32, int64, bool) { return key, 0, r.store.Known(key) }}
 	r.store.Restored = func(place int32) {
 		start, _, _ := r.store.Bounds(place)
 		first, _ := r.spec.starts(start)
@@ -22,13 +21,10 @@ func panes[K comparable, V, A any](r *results[K, A], f folding[V, A]) Emit[K, V]
 	return p.take
 }
 
-func (p *paneWindows[K, V, A]) take(m *Meta, k K, v V) error {
+func (p *paneWindows) take(m *Meta, key []byte) error {
 	r := p.r
-	if err := r.check(m, k); err != nil {
-		return err
-	}
 	var start, seq int64
-	if p.f.whole {
+	if r.whole {
 		start, seq = m.Win.Bounds()
 	} else {
 		var taken bool
@@ -45,14 +41,15 @@ func (p *paneWindows[K, V, A]) take(m *Meta, k K, v V) error {
 		r.drop()
 		return nil
 	}
-	place, made, err := r.store.At(k, start, start+p.pane, int32(seq))
+	place, made, err := r.store.At(key, start, start+p.pane, int32(seq))
 	if err != nil {
-		return r.op.fail(m, err)
+		return err
 	}
 	if made {
 		p.want(r.store.Key(place), window)
 	}
-	r.store.Set(place, p.f.add(r.store.Value(place), !made, m, v), m.Time)
+	r.cells.fold(place, made)
+	r.store.Set(place, m.Time)
 	return nil
 }
 
@@ -72,7 +69,7 @@ func (s *windowSpec) paneOf(m *Meta, pane int64) (start, seq int64, taken bool) 
 }
 
 // want lets the key be due when a window closes that has something of it.
-func (p *paneWindows[K, V, A]) want(key int32, window int64) {
+func (p *paneWindows) want(key int32, window int64) {
 	closes := p.r.spec.closes(window, window+p.r.spec.size)
 	if closes < p.r.store.Next(key) {
 		p.r.store.SetNext(key, closes)
@@ -81,15 +78,15 @@ func (p *paneWindows[K, V, A]) want(key int32, window int64) {
 }
 
 // due hands on the result of a key for the window that closes, and looks for the key's next one.
-func (p *paneWindows[K, V, A]) due(at int64, key int32) (n int, err error) {
+func (p *paneWindows) due(at int64, key int32) (n int, err error) {
 	r := p.r
 	if !r.store.Known(key) || r.store.Next(key) != at {
 		return 0, nil // it became due earlier than was thought then, or the number is another key's by now
 	}
 	window := at - r.spec.grace - r.spec.size
-	if acc, some := p.merged(key, window); some {
+	if p.gather(key, window) && !r.store.Done(at, key, 0) {
 		n++
-		if err := r.final(r.store.KeyOf(key), window, window+r.spec.size, acc); err != nil {
+		if err := r.cells.handGathered(r.final(window, window+r.spec.size), key); err != nil {
 			return n, err
 		}
 	}
@@ -112,20 +109,22 @@ func (p *paneWindows[K, V, A]) due(at int64, key int32) (n int, err error) {
 	}
 }
 
-// merged returns what the panes of a window have of a key.
-func (p *paneWindows[K, V, A]) merged(key int32, window int64) (acc A, some bool) {
+// gather merges what the panes of a window have of a key.
+func (p *paneWindows) gather(key int32, window int64) (some bool) {
 	r := p.r
-	for place := range r.store.Range(key, window, window+r.spec.size-p.pane) {
+	end := window + r.spec.size
+	if window < 0 {
+		end = min(end, r.spec.offset) // what comes later has windows that begin after 1970
+	}
+	for place := range r.store.Range(key, window, end-p.pane) {
 		if seq := r.store.Seq(place); seq > 0 {
 			start, _, _ := r.store.Bounds(place)
 			if first, _ := r.spec.starts(start); first+int64(seq)*r.spec.advance > window {
 				continue
 			}
 		}
-		if !some {
-			acc, some = p.f.first(), true
-		}
-		acc = p.f.merge(acc, r.store.Value(place))
+		r.cells.gather(place, some)
+		some = true
 	}
-	return acc, some
+	return some
 }

@@ -9,35 +9,36 @@ import (
 
 // results is what all aggregates over event-time windows have in common: the store, when windows are due, and how their results
 // are handed on.
-type results[K comparable, A any] struct {
+type results struct {
 	op      *Op
 	entered *int32
 	id      int32
 	spec    windowSpec
 	emit    EmitPolicy
-	store   *state.Windows[K, A]
+	store   *state.Windows
+	cells   cells
 	watcher *engine.Watcher
-	next    Emit[K, A]
 	scratch Meta
-	kept    func(k K) error // nil: nothing before can have changed the key
+	whole   bool // what comes is a partial result, whose window was found before
 
-	// due hands on one window, or what the schedule's number stands for, that is due at a time; n is how many results.
-	due func(at int64, number int32) (n int, err error)
+	due       dueTimes
+	lastKey   int32 // of what was handed on last
+	lastStart int64
 	// changes hands on what changed since it was handed on, at most limit windows.
 	changes func(limit int) (n int, err error)
 	earlyAt int64 // when early results are due
 	records int64 // in the partial result that is being folded
-	tombs   []tomb[K]
+	tombs   []tomb
 }
 
 // tomb is a session that was handed on and was taken in by another one.
-type tomb[K comparable] struct {
-	key  K
+type tomb struct {
+	key  int32
 	win  Window
 	time int64
 }
 
-func newResults[K comparable, A any](op *Op, spec windowSpec, emit EmitPolicy, keys, values any, panes bool, next Emit[K, A]) *results[K, A] {
+func newResults(op *Op, spec windowSpec, emit EmitPolicy, panes, whole bool, types string, c cells) *results {
 	layout, size := state.Fixed, spec.size
 	switch {
 	case panes:
@@ -47,9 +48,8 @@ func newResults[K comparable, A any](op *Op, spec windowSpec, emit EmitPolicy, k
 	case spec.kind != byAligned:
 		layout = state.Free
 	}
-	r := &results[K, A]{op: op, spec: spec, emit: emit, next: next, store: openWindows[K, A](op, layout, size, keys, values), earlyAt: engine.Never}
+	r := &results{op: op, spec: spec, emit: emit, cells: c, whole: whole, store: openWindows(op, layout, size, types, c), earlyAt: engine.Never}
 	r.entered, r.id = op.enter()
-	r.kept = keptKey[K](op)
 	r.changes = func(limit int) (int, error) { return r.store.Changed(limit, r.update) }
 	r.watcher = op.o.task.Watch(op.heldBack(), r.nextDue, r.reach)
 	r.store.Tracks = !emit.everyUpdate && (!emit.onClose || emit.early > 0)
@@ -59,25 +59,27 @@ func newResults[K comparable, A any](op *Op, spec windowSpec, emit EmitPolicy, k
 	return r
 }
 
-func (r *results[K, A]) nextDue() int64 { return min(r.store.Due.Next(), r.earlyAt) }
+func (r *results) nextDue() int64 { return min(r.store.Due.Next(), r.earlyAt) }
 
 // schedule says when a number is due.
-func (r *results[K, A]) schedule(at int64, number int32) {
+func (r *results) schedule(at int64, number int32) {
 	r.store.Due.Add(at, number)
 	r.watcher.Scheduled(at)
 }
 
 // reach hands on what is due at a watermark.
-func (r *results[K, A]) reach(w int64, limit int) (n int, err error) {
+func (r *results) reach(w int64, limit int) (n int, err error) {
 	*r.entered = r.id
+	if err := r.buryAll(); err != nil { // before what took them in
+		return 0, err
+	}
 	closed := int64(engine.NoTime)
 	for n < limit && r.store.Due.Next() <= w && r.store.Due.Next() <= r.earlyAt {
 		closed = r.store.Due.Next()
-		more, err := r.due(closed, r.store.Due.Take())
-		if err != nil {
+		more, err := r.closeAt(closed, limit-n)
+		if n += more; err != nil {
 			return n, err
 		}
-		n += max(more, 1)
 	}
 	if r.earlyAt <= w && n < limit && r.earlyAt < r.store.Due.Next() {
 		more, err := r.changes(limit - n)
@@ -90,11 +92,13 @@ func (r *results[K, A]) reach(w int64, limit int) (n int, err error) {
 		}
 	}
 	switch {
-	case r.store.Due.Next() <= w:
-		if closed > engine.NoTime {
-			r.store.Close(closed - 1) // some of that time are left
+	case closed > engine.NoTime && r.store.Due.Next() == closed: // some of that time are left
+		if r.due.order == nil {
+			r.store.Close(closed - 1)
+		} else {
+			r.store.CloseSome(closed, r.lastKey, r.lastStart)
 		}
-	case w == engine.EndOfInput: // it is no time
+	case r.store.Due.Next() <= w || w == engine.EndOfInput: // which is no time
 		r.store.Close(closed)
 	default:
 		r.store.Close(w)
@@ -102,9 +106,44 @@ func (r *results[K, A]) reach(w int64, limit int) (n int, err error) {
 	return n, nil
 }
 
+// mostAtOnce is how many results of one time are handed on without a break.
+const mostAtOnce = 1024
+
+// closeAt hands on what is due at a time, at most limit results where there are a great many.
+func (r *results) closeAt(at int64, limit int) (n int, err error) {
+	parted := r.store.Due.Ahead() > mostAtOnce
+	if parted && r.due.order != nil {
+		r.store.Due.Sort(r.due.order)
+	}
+	for r.store.Due.Next() == at && (n < limit || !parted) {
+		number := r.store.Due.Take()
+		if parted && r.due.order != nil {
+			if key, start, ok := r.due.of(number); ok {
+				r.lastKey, r.lastStart = key, start
+			}
+		}
+		more, err := r.due.hand(at, number)
+		if n += max(more, 1); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// dueTimes is what an operator does when a number of the schedule is due.
+type dueTimes struct {
+	// hand hands on one window, or what the number stands for, that is due at a time; n is how many results.
+	hand func(at int64, number int32) (n int, err error)
+	// order and of are those of operators that keep what they handed on, for later windows: the closed bound has the last that was
+	// handed on of a time, so that after a restart it is not handed on once more. of returns the key and the start of a number, not
+	// ok: nothing is due any more.
+	order func(a, b int32) int
+	of    func(number int32) (key int32, start int64, ok bool)
+}
+
 // shut says that what closes at a time is closed, and counts a record that is for it: it was not late, so that it was read again
 // after a crash, or its source was taken for idle.
-func (r *results[K, A]) shut(closes int64) bool {
+func (r *results) shut(closes int64) bool {
 	if closes > max(r.store.Closed(), r.watcher.Watermark()) {
 		return false
 	}
@@ -112,7 +151,7 @@ func (r *results[K, A]) shut(closes int64) bool {
 	return true
 }
 
-func (r *results[K, A]) drop() {
+func (r *results) drop() {
 	reason := engine.DropReplayed
 	if r.op.o.build.idles() {
 		reason = engine.DropLateIdle
@@ -123,7 +162,7 @@ func (r *results[K, A]) drop() {
 }
 
 // changed hands a window on that changed, if results are wanted at each update; else later.
-func (r *results[K, A]) changed(m *Meta, place int32) error {
+func (r *results) changed(m *Meta, place int32) error {
 	if r.emit.everyUpdate {
 		return r.hand(m, place)
 	}
@@ -132,7 +171,7 @@ func (r *results[K, A]) changed(m *Meta, place int32) error {
 }
 
 // wantEarly sets when early results are due.
-func (r *results[K, A]) wantEarly(at int64) {
+func (r *results) wantEarly(at int64) {
 	if r.emit.early == 0 || r.earlyAt != engine.Never {
 		return
 	}
@@ -145,49 +184,46 @@ func (r *results[K, A]) wantEarly(at int64) {
 }
 
 // commit hands on what changed in the round.
-func (r *results[K, A]) commit() error {
-	for i := range r.tombs {
-		if err := r.bury(&r.tombs[i]); err != nil {
-			return err
-		}
+func (r *results) commit() error {
+	err := r.buryAll()
+	if err == nil {
+		_, err = r.changes(math.MaxInt)
 	}
-	clear(r.tombs)
-	r.tombs = r.tombs[:0]
-	_, err := r.changes(math.MaxInt)
 	return err
 }
 
 // update hands a window on as it is now, at the highest event time in it.
-func (r *results[K, A]) update(place int32) error {
+func (r *results) update(place int32) error {
 	r.scratch = Meta{}
 	return r.hand(&r.scratch, place)
 }
 
-func (r *results[K, A]) hand(m *Meta, place int32) error {
+func (r *results) hand(m *Meta, place int32) error {
 	start, end, time := r.store.Bounds(place)
 	r.store.Send(place)
 	r.scratch = *m
-	return r.give(r.store.KeyOf(r.store.Key(place)), start, end, time, r.store.Value(place))
+	r.place(start, end, time)
+	return r.cells.hand(&r.scratch, r.store.Key(place), place)
 }
 
-// give hands a result on, with what scratch has.
-func (r *results[K, A]) give(k K, start, end, time int64, a A) error {
+// place gives scratch the time and the window of a result.
+func (r *results) place(start, end, time int64) {
 	r.scratch.Time, r.scratch.Birth, r.scratch.Win = time, time, engine.NewWindow(start, end)
-	return r.next(&r.scratch, k, a)
 }
 
-// final hands on a result that nothing changes any more.
-func (r *results[K, A]) final(k K, start, end int64, a A) error {
+// final gives scratch what a result has that nothing changes any more.
+func (r *results) final(start, end int64) *Meta {
 	r.scratch = Meta{}
-	return r.give(k, start, end, r.spec.finalTime(end), a)
+	r.place(start, end, r.spec.finalTime(end))
+	return &r.scratch
 }
 
 // close hands a window's last result on and removes it.
-func (r *results[K, A]) close(place int32) (err error) {
+func (r *results) close(place int32) (err error) {
 	switch {
 	case r.emit.onClose:
 		start, end, _ := r.store.Bounds(place)
-		err = r.final(r.store.KeyOf(r.store.Key(place)), start, end, r.store.Value(place))
+		err = r.cells.hand(r.final(start, end), r.store.Key(place), place)
 	case r.store.Fresh(place):
 		err = r.update(place)
 	}
@@ -198,13 +234,13 @@ func (r *results[K, A]) close(place int32) (err error) {
 }
 
 // retract says downstream that a window which was handed on is no more.
-func (r *results[K, A]) retract(m *Meta, place int32) error {
+func (r *results) retract(m *Meta, place int32) error {
 	if !r.store.Sent(place) || r.emit.onClose && r.emit.early == 0 {
 		return nil
 	}
 	start, end, time := r.store.Bounds(place)
-	t := tomb[K]{r.store.KeyOf(r.store.Key(place)), engine.NewWindow(start, end), time}
-	if !r.emit.everyUpdate {
+	t := tomb{r.store.Key(place), engine.NewWindow(start, end), time}
+	if !r.emit.everyUpdate && !r.emit.onClose { // its round hands it on
 		r.tombs = append(r.tombs, t)
 		return nil
 	}
@@ -212,25 +248,20 @@ func (r *results[K, A]) retract(m *Meta, place int32) error {
 	return r.deleted(&t)
 }
 
-func (r *results[K, A]) bury(t *tomb[K]) error {
-	r.scratch = Meta{}
-	return r.deleted(t)
-}
-
-func (r *results[K, A]) deleted(t *tomb[K]) error {
-	var none A
-	r.scratch.Time, r.scratch.Birth, r.scratch.Win, r.scratch.Deleted = t.time, t.time, t.win, true
-	return r.next(&r.scratch, t.key, none)
-}
-
-// check sees to the key of a record, and notes the operator.
-func (r *results[K, A]) check(m *Meta, k K) error {
-	*r.entered = r.id
-	if r.kept == nil {
-		return nil
+// buryAll says so of those for which nobody did yet.
+func (r *results) buryAll() error {
+	for i := range r.tombs {
+		r.scratch = Meta{}
+		if err := r.deleted(&r.tombs[i]); err != nil {
+			return err
+		}
 	}
-	if err := r.kept(k); err != nil {
-		return r.op.fail(m, err)
-	}
+	clear(r.tombs)
+	r.tombs = r.tombs[:0]
 	return nil
+}
+
+func (r *results) deleted(t *tomb) error {
+	r.scratch.Time, r.scratch.Birth, r.scratch.Win, r.scratch.Deleted = t.time, t.time, t.win, true
+	return r.cells.deleted(&r.scratch, t.key)
 }

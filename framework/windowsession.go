@@ -1,16 +1,15 @@
 package framework
 
 // sessionWindows is the operator that merges the records of a key that are no more than a gap apart.
-type sessionWindows[K comparable, V, A any] struct {
-	r *results[K, A]
-	f folding[V, A]
+type sessionWindows struct {
+	r *results
 	// near are the sessions that a record merges, by start.
 	near []int32
 }
 
-func sessions[K comparable, V, A any](r *results[K, A], f folding[V, A]) Emit[K, V] {
-	s := &sessionWindows[K, V, A]{r: r, f: f}
-	r.due = func(at int64, place int32) (int, error) {
+func sessions(r *results) taking {
+	s := &sessionWindows{r: r}
+	r.due.hand = func(at int64, place int32) (int, error) {
 		if !r.store.Present(place) {
 			return 0, nil
 		}
@@ -30,40 +29,34 @@ func sessions[K comparable, V, A any](r *results[K, A], f folding[V, A]) Emit[K,
 	return s.take
 }
 
-func (s *sessionWindows[K, V, A]) take(m *Meta, k K, v V) error {
+func (s *sessionWindows) take(m *Meta, key []byte) error {
 	r := s.r
-	if err := r.check(m, k); err != nil {
-		return err
-	}
 	if m.Birth > m.Time && !r.spec.takesRecord(m.Time, m.Birth) {
 		return nil // the gate refused it
 	}
 	if r.shut(r.spec.closes(m.Time, m.Time)) {
 		return nil
 	}
-	if err := s.meet(k, m.Time); err != nil {
-		return r.op.fail(m, err)
+	if s.meet(key, m.Time); len(s.near) > 0 {
+		return s.merge(m)
 	}
-	if len(s.near) == 0 {
-		place, _, err := r.store.At(k, m.Time, m.Time, 0)
-		if err != nil {
-			return r.op.fail(m, err)
-		}
-		r.schedule(r.spec.closes(m.Time, m.Time), place)
-		var none A
-		r.store.Set(place, s.f.add(none, false, m, v), m.Time)
-		return r.changed(m, place)
+	place, _, err := r.store.At(key, m.Time, m.Time, 0)
+	if err != nil {
+		return err
 	}
-	return s.merge(m, v)
+	r.schedule(r.spec.closes(m.Time, m.Time), place)
+	r.cells.fold(place, true)
+	r.store.Set(place, m.Time)
+	return r.changed(m, place)
 }
 
 // meet finds the sessions of a key that a time is near to.
-func (s *sessionWindows[K, V, A]) meet(k K, at int64) error {
+func (s *sessionWindows) meet(encoded []byte, at int64) {
 	s.near = s.near[:0]
 	store, gap := s.r.store, s.r.spec.gap
-	key, ok, err := store.KeyNumber(k)
-	if err != nil || !ok {
-		return err
+	key, ok := store.KeyNumber(encoded)
+	if !ok {
+		return
 	}
 	from := at
 	if place, ok := store.Before(key, at); ok { // sessions of a key do not meet: one at most reaches here from before
@@ -74,15 +67,13 @@ func (s *sessionWindows[K, V, A]) meet(k K, at int64) error {
 	for place := range store.Range(key, from, at+gap) {
 		s.near = append(s.near, place)
 	}
-	return nil
 }
 
 // merge makes one session of those that a record is near to, and of the record.
-func (s *sessionWindows[K, V, A]) merge(m *Meta, v V) error {
+func (s *sessionWindows) merge(m *Meta) error {
 	store := s.r.store
 	place := s.near[0]
 	start, end, time := store.Bounds(place)
-	acc := store.Value(place)
 	low, high := min(start, m.Time), max(end, m.Time)
 	moves := low != start || high != end || len(s.near) > 1
 	if moves {
@@ -93,13 +84,14 @@ func (s *sessionWindows[K, V, A]) merge(m *Meta, v V) error {
 	for _, other := range s.near[1:] {
 		_, end, at := store.Bounds(other)
 		high, time = max(high, end), max(time, at)
-		acc = s.f.merge(acc, store.Value(other))
+		s.r.cells.merge(place, other)
 		if err := s.r.retract(m, other); err != nil {
 			return err
 		}
 		store.Drop(other, false)
 	}
 	store.Move(place, low, high)
-	store.Set(place, s.f.add(acc, true, m, v), max(time, m.Time))
+	s.r.cells.fold(place, false)
+	store.Set(place, max(time, m.Time))
 	return s.r.changed(m, place)
 }

@@ -3,9 +3,8 @@ package framework
 // slidingWindows is the operator for windows that slide over event time. It keeps what each key has at each time, and makes the
 // windows of that: one that ends at a time at which something is (the left one), and one that begins right after it.
 // One window can be both; then it is a left one.
-type slidingWindows[K comparable, V, A any] struct {
-	r     *results[K, A]
-	f     folding[V, A]
+type slidingWindows struct {
+	r     *results
 	fresh []int32 // times with marks, in the order of their first one
 }
 
@@ -15,57 +14,59 @@ const (
 	rightChanged
 )
 
-func slidingTimes[K comparable, V, A any](r *results[K, A], f folding[V, A]) Emit[K, V] {
-	s := &slidingWindows[K, V, A]{r: r, f: f}
-	r.due, r.changes = s.due, s.changes
+func slidingTimes(r *results) taking {
+	s := &slidingWindows{r: r}
+	r.changes = s.changes
+	r.due = dueTimes{s.due, r.store.ComparePlaces, func(place int32) (int32, int64, bool) {
+		at, _, _ := r.store.Bounds(place)
+		return r.store.Key(place), at, r.store.Present(place)
+	}}
 	r.store.Restored = s.want
 	r.store.Tracks = false // a record changes windows of other times, too
 	return s.take
 }
 
 // left returns the window that ends at a time; before the first full length there is only the one from 1970 on.
-func (s *slidingWindows[K, V, A]) left(at int64) (start, end int64) {
+func (s *slidingWindows) left(at int64) (start, end int64) {
 	start = max(0, at-s.r.spec.size)
 	return start, start + s.r.spec.size
 }
 
-func (s *slidingWindows[K, V, A]) right(at int64) (start, end int64) {
+func (s *slidingWindows) right(at int64) (start, end int64) {
 	return at + 1, at + 1 + s.r.spec.size
 }
 
-func (s *slidingWindows[K, V, A]) want(place int32) {
+func (s *slidingWindows) want(place int32) {
 	at, _, _ := s.r.store.Bounds(place)
 	s.r.schedule(s.r.spec.closes(s.left(at)), place)
 	s.r.schedule(s.r.spec.closes(s.right(at)), place)
 }
 
-func (s *slidingWindows[K, V, A]) take(m *Meta, k K, v V) error {
+func (s *slidingWindows) take(m *Meta, key []byte) error {
 	r := s.r
-	if err := r.check(m, k); err != nil {
-		return err
-	}
 	if m.Birth > m.Time && !r.spec.takesRecord(m.Time, m.Birth) {
 		return nil // the gate refused it
 	}
 	if r.shut(r.spec.closes(s.left(m.Time))) {
 		return nil
 	}
-	place, made, err := r.store.At(k, m.Time, m.Time, 0)
+	place, made, err := r.store.At(key, m.Time, m.Time, 0)
 	if err != nil {
-		return r.op.fail(m, err)
+		return err
 	}
 	if made {
 		s.want(place)
 	}
-	r.store.Set(place, s.f.add(r.store.Value(place), !made, m, v), m.Time)
+	r.cells.fold(place, made)
+	r.store.Set(place, m.Time)
 	if r.emit.onClose && r.emit.early == 0 {
 		return nil
 	}
-	return s.changed(m, place)
+	return s.changed(m, place, made)
 }
 
-// changed sees to the windows that a time is in.
-func (s *slidingWindows[K, V, A]) changed(m *Meta, place int32) error {
+// changed sees to the windows that a time is in. made: there was nothing at it before.
+func (s *slidingWindows) changed(m *Meta, place int32, made bool) error {
 	r := s.r
 	at, _, _ := r.store.Bounds(place)
 	key := r.store.Key(place)
@@ -86,16 +87,22 @@ func (s *slidingWindows[K, V, A]) changed(m *Meta, place int32) error {
 			}
 		}
 	}
+	if made { // what is right after it may be there already
+		return s.mark(m, place, rightChanged)
+	}
 	return nil
 }
 
-func (s *slidingWindows[K, V, A]) mark(m *Meta, place int32, window uint8) error {
+func (s *slidingWindows) mark(m *Meta, place int32, window uint8) error {
 	r := s.r
 	if r.emit.everyUpdate {
-		return s.hand(place, window, func(start, end, time int64, acc A) error {
-			r.scratch = *m
-			return r.give(r.store.KeyOf(r.store.Key(place)), start, end, time, acc)
-		})
+		start, end, time, some := s.gather(place, window)
+		if !some {
+			return nil
+		}
+		r.scratch = *m
+		r.place(start, end, time)
+		return r.cells.handGathered(&r.scratch, r.store.Key(place))
 	}
 	marks := r.store.Marks(place)
 	if marks == 0 {
@@ -106,38 +113,29 @@ func (s *slidingWindows[K, V, A]) mark(m *Meta, place int32, window uint8) error
 	return nil
 }
 
-// hand gives f a window of a time, unless it is empty or is another time's too, whose it is then.
-func (s *slidingWindows[K, V, A]) hand(place int32, window uint8, f func(start, end, time int64, acc A) error) error {
+// gather merges what a window of a time has; not some: it is empty, or is another time's too, whose it is then.
+func (s *slidingWindows) gather(place int32, window uint8) (start, end, latest int64, some bool) {
 	r := s.r
 	at, _, _ := r.store.Bounds(place)
-	key := r.store.Key(place)
-	start, end := s.left(at)
-	if window == rightChanged {
+	if start, end = s.left(at); window == rightChanged {
 		start, end = s.right(at)
 	}
-	var acc A
-	some, latest, first := false, int64(0), true
-	for other := range r.store.Range(key, start, end) {
+	for other := range r.store.Range(r.store.Key(place), start, end) {
 		t, _, time := r.store.Bounds(other)
 		switch {
 		case window == rightChanged && t == end: // the left one of that
-			return nil
-		case window == leftChanged && start == 0 && first && other != place: // the earliest's
-			return nil
+			return start, end, 0, false
+		case window == leftChanged && start == 0 && !some && other != place: // the earliest's
+			return start, end, 0, false
 		}
-		if first = false; !some {
-			acc, some = s.f.first(), true
-		}
-		acc, latest = s.f.merge(acc, r.store.Value(other)), max(latest, time)
+		r.cells.gather(other, some)
+		some, latest = true, max(latest, time)
 	}
-	if !some {
-		return nil
-	}
-	return f(start, end, latest, acc)
+	return start, end, latest, some
 }
 
 // changes hands on what changed, at most limit times.
-func (s *slidingWindows[K, V, A]) changes(limit int) (n int, err error) {
+func (s *slidingWindows) changes(limit int) (n int, err error) {
 	for n < len(s.fresh) && n < limit && err == nil {
 		err = s.update(s.fresh[n]) // without marks: it closed meanwhile
 		n++
@@ -146,7 +144,7 @@ func (s *slidingWindows[K, V, A]) changes(limit int) (n int, err error) {
 	return n, err
 }
 
-func (s *slidingWindows[K, V, A]) update(place int32) error {
+func (s *slidingWindows) update(place int32) error {
 	r := s.r
 	marks := r.store.Marks(place)
 	r.store.Mark(place, 0)
@@ -154,11 +152,13 @@ func (s *slidingWindows[K, V, A]) update(place int32) error {
 		if marks&window == 0 {
 			continue
 		}
-		err := s.hand(place, window, func(start, end, time int64, acc A) error {
-			r.scratch = Meta{}
-			return r.give(r.store.KeyOf(r.store.Key(place)), start, end, time, acc)
-		})
-		if err != nil {
+		start, end, time, some := s.gather(place, window)
+		if !some {
+			continue
+		}
+		r.scratch = Meta{}
+		r.place(start, end, time)
+		if err := r.cells.handGathered(&r.scratch, r.store.Key(place)); err != nil {
 			return err
 		}
 	}
@@ -166,16 +166,12 @@ func (s *slidingWindows[K, V, A]) update(place int32) error {
 }
 
 // due hands on a window that closes. A time is forgotten with its right one: no later window has it.
-func (s *slidingWindows[K, V, A]) due(at int64, place int32) (n int, err error) {
+func (s *slidingWindows) due(at int64, place int32) (n int, err error) {
 	r := s.r
 	if !r.store.Present(place) {
 		return 0, nil
 	}
 	t, _, _ := r.store.Bounds(place)
-	final := func(start, end, _ int64, acc A) error {
-		n++
-		return r.final(r.store.KeyOf(r.store.Key(place)), start, end, acc)
-	}
 	window := leftChanged
 	switch at {
 	case r.spec.closes(s.left(t)):
@@ -184,10 +180,15 @@ func (s *slidingWindows[K, V, A]) due(at int64, place int32) (n int, err error) 
 	default:
 		return 0, nil // the place is another's by now
 	}
-	if r.emit.onClose {
-		err = s.hand(place, window, final)
-	} else if r.store.Marks(place)&window != 0 {
+	switch marks := r.store.Marks(place); {
+	case !r.emit.onClose && marks&window != 0:
 		err = s.update(place)
+	case r.emit.onClose && !r.store.Done(at, r.store.Key(place), t):
+		r.store.Mark(place, marks&^window) // no early result comes after the final one
+		if start, end, _, some := s.gather(place, window); some {
+			n++
+			err = r.cells.handGathered(r.final(start, end), r.store.Key(place))
+		}
 	}
 	if err == nil && window == rightChanged {
 		r.store.Drop(place, true)

@@ -72,23 +72,23 @@ func (s *windowSpec) finalTime(end int64) int64 {
 	return end - 1
 }
 
-// delay is how far results are behind the watermark (ENGINE T5).
-func (s *windowSpec) delay(onClose bool) int64 {
+// delay is how far results are behind the watermark (ENGINE T5). final: only those of closed windows are handed on.
+func (s *windowSpec) delay(final bool) int64 {
 	switch s.kind {
 	case bySession:
-		if onClose {
+		if final {
 			return engine.Later(s.gap, s.grace+1)
 		}
 		return engine.Later(s.gap, s.grace)
 	case bySliding:
-		if onClose {
+		if final {
 			return s.grace + 1
 		}
 		return engine.Later(s.size, s.grace)
 	case byTumblingCount, bySlidingCount:
 		return 0
 	}
-	if onClose {
+	if final {
 		return s.grace
 	}
 	return engine.Later(max(s.size, s.longest), s.grace)

@@ -40,9 +40,20 @@ func (w Windowed[K, V]) Reduce(name string, f func(V, V) V) WindowTable[K, V] {
 
 // folding is how an aggregate's values come together.
 type folding[V, A any] struct {
-	add   func(acc A, present bool, m *Meta, v V) A
-	merge func(A, A) A // nil: it cannot
-	first func() A     // an empty one to merge into
-	whole bool         // V is A: what comes is a partial result
-	panes bool         // windows are made of panes
+	add     func(acc A, present bool, m *Meta, v V) A
+	merge   func(A, A) A // nil: it cannot
+	first   func() A     // an empty one to merge into
+	whole   bool         // V is A: what comes is a partial result
+	panes   bool         // windows are made of panes
+	ordered bool         // the result depends on the order of arrival
+}
+
+// Filter lets results through for which keep returns true. Tombstones pass.
+func (t WindowTable[K, V]) Filter(keep func(V) bool) WindowTable[K, V] {
+	return WindowTable[K, V]{n: t.Stream().Filter(keep).n}
+}
+
+// Map makes another value of each result. Tombstones pass.
+func (t WindowTable[K, V]) Map[U any](f func(V) U) WindowTable[K, U] {
+	return WindowTable[K, U]{n: t.Stream().Map(f).n}
 }

@@ -42,7 +42,7 @@ func TestEachFaultIsOneLineAndANonZeroExit(t *testing.T) {
 	}
 }
 
-func TestARowThatIsNoneIsNamedAndNothingIsCounted(t *testing.T) {
+func TestARowThatIsNoneIsNamed(t *testing.T) {
 	good := csvOf("1 10 EWR A 1", "1 11 EWR A 2")
 	header, _, _ := strings.Cut(good, "\n")
 	tests := map[string]struct{ in, want string }{
@@ -61,15 +61,24 @@ func TestARowThatIsNoneIsNamedAndNothingIsCounted(t *testing.T) {
 	for name, test := range tests {
 		for _, order := range []string{"", "-as-is"} {
 			t.Run(name+order, func(t *testing.T) {
-				dir := t.TempDir()
-				r := runs(t, test.in, append(strings.Fields(order), "-input", "-", "-data", dir)...)
+				r := runs(t, test.in, append(strings.Fields(order), "-input", "-")...)
 				if r.code != command.Fault || r.stdout != "" || !strings.HasPrefix(r.stderr, "flights: standard input: ") ||
 					!strings.Contains(r.stderr, test.want) || !strings.HasSuffix(r.stderr, "; no row of the input is counted\n") || strings.Count(r.stderr, "\n") != 1 {
 					t.Fatalf("got %+v, want %q", r, test.want)
 				}
-				apptest.Same(t, prints(t, good, "-input", "-", "-data", dir), hourLine(1, 10, "EWR", 1, "1")+hourLine(1, 11, "EWR", 1, "2"))
 			})
 		}
+	}
+}
+
+func TestAnInputThatFailsCanBeMendedAndGivenAgain(t *testing.T) {
+	good := csvOf("1 10 EWR A 1", "1 11 EWR A 2")
+	for _, order := range []string{"", "-as-is"} {
+		args := append(strings.Fields(order), "-input", "-", "-data", t.TempDir())
+		if r := runs(t, good+"bad\n", args...); r.code != command.Fault {
+			t.Fatalf("got %+v", r)
+		}
+		apptest.Same(t, prints(t, good, args...), hourLine(1, 10, "EWR", 1, "1")+hourLine(1, 11, "EWR", 1, "2"))
 	}
 }
 
@@ -81,13 +90,13 @@ func TestATopicOfSomethingElseIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	for topic, want := range map[string]string{"flights-late": "is not a flight: ", "flights-hours": "is not an hour: "} {
-		r := &kgo.Record{Topic: topic, Partition: 2, Value: []byte("nothing of ours")}
+	for _, test := range []struct{ topic, want string }{{"flights-late", "is not a flight: "}, {"flights-hours", "is not an hour: "}} { // hours are read first
+		r := &kgo.Record{Topic: test.topic, Partition: 2, Value: []byte("nothing of ours")}
 		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 		got := runs(t, "", "-input", "-", "-brokers", address)
-		if want = "topic " + topic + ", partition 2, offset 0 " + want; got.code != command.Fault || !strings.Contains(got.stderr, want) {
+		if want := "topic " + test.topic + ", partition 2, offset 0 " + test.want; got.code != command.Fault || !strings.Contains(got.stderr, want) {
 			t.Errorf("got %+v, want %q", got, want)
 		}
 	}

@@ -73,7 +73,6 @@ func TestTheInputMayBePackedAsThePackageIsOrLess(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "input") // its name says nothing
 			must(os.WriteFile(path, []byte(in), 0o600))
 			apptest.Same(t, prints(t, "", "-input", path), want)
-			apptest.Same(t, prints(t, in, "-input", "-"), want)
 		})
 	}
 }

@@ -11,9 +11,9 @@
 //
 // Three topics have the name as their prefix: -departures has the flights, keyed by the aircraft's tail number, -hours the
 // final hours, -late the late flights. A second run with the same -name, on the same brokers or -data, adds to them, and goes
-// on where the first one was: flights that it feeds a second time are late. The input is fed in one transaction: where it
-// cannot be read to its end, none of it is counted. Where the run fails later, the input is in the topic, and -input
-// /dev/null goes on without adding anything.
+// on where the first one was, whose end made all hours final: flights that it feeds for these are in none, and are told. The
+// input is fed in one transaction: where it cannot be read to its end, none of it is counted. Where the run fails later, the
+// input is in the topic, and -input /dev/null goes on without adding anything.
 package main
 
 import (

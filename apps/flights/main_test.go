@@ -96,14 +96,12 @@ func TestFlightsBeyondTheDisorderAreInNoHourAndAreTold(t *testing.T) {
 		t.Run(fmt.Sprint(test.partitions, " partitions, ", test.disorder), func(t *testing.T) {
 			inTime, late := flightstest.Late(rows, byAircraft(test.partitions), test.disorder)
 			path := filepath.Join(t.TempDir(), "late.json")
-			for range 2 {
-				r := runs(t, "", "-as-is", "-partitions", fmt.Sprint(test.partitions), "-disorder", test.disorder.String(), "-late", path)
-				if r.code != 0 || strings.Count(r.stderr, "\n") != 1 || !strings.HasSuffix(r.stderr, "they are in "+path+"; a longer -disorder waits for them\n") {
-					t.Fatalf("exit %d, standard error %q", r.code, r.stderr)
-				}
-				apptest.Same(t, r.stdout, flightstest.Hours(inTime))
-				apptest.Same(t, apptest.Read(t, path), flightstest.Lines(late))
+			r := runs(t, "", "-as-is", "-partitions", fmt.Sprint(test.partitions), "-disorder", test.disorder.String(), "-late", path)
+			if r.code != 0 || strings.Count(r.stderr, "\n") != 1 || !strings.HasSuffix(r.stderr, "they are in "+path+"; a longer -disorder waits for them\n") {
+				t.Fatalf("exit %d, standard error %q", r.code, r.stderr)
 			}
+			apptest.Same(t, r.stdout, flightstest.Hours(inTime))
+			apptest.Same(t, apptest.Read(t, path), flightstest.Lines(late))
 			t.Logf("%d of %d flights are late", len(late), len(rows))
 		})
 	}
@@ -116,11 +114,29 @@ func TestLateFlightsAreCountedAndTheMessageSaysWhereTheyAre(t *testing.T) {
 		"-data " + t.TempDir(): "they are in topic flights-late",
 	} {
 		r := runs(t, in, append(strings.Fields(args), "-as-is", "-input", "-", "-partitions", "1")...)
-		want := "flights: 3 flights came after their hours were final, and are in none: " + where + "; a longer -disorder waits for them\n"
+		want := "flights: flights that came after their hours were final, and are in none: 3; " + where + "; a longer -disorder waits for them\n"
 		if r.code != 0 || r.stderr != want {
 			t.Errorf("exit %d, standard error %q, want %q", r.code, r.stderr, want)
 		}
 		apptest.Same(t, r.stdout, hourLine(1, 10, "EWR", 1, "0")+hourLine(2, 10, "JFK", 1, "7")+hourLine(3, 10, "EWR", 1, "0"))
+	}
+}
+
+func TestASecondRunGoesOnWhereTheFirstOneEnded(t *testing.T) {
+	for name, where := range map[string][]string{"folder": {"-data", t.TempDir()}, "brokers": {"-brokers", apptest.StartBroker(t)}} {
+		t.Run(name, func(t *testing.T) {
+			args := append(where, "-input", "-", "-partitions", "2")
+			first := hourLine(1, 10, "EWR", 2, "2") + hourLine(1, 11, "EWR", 1, "5")
+			apptest.Same(t, prints(t, csvOf("1 10 EWR A 1", "1 11 EWR A 5", "1 10 EWR A 3"), args...), first)
+			apptest.Same(t, prints(t, "", args...), first)
+			r := runs(t, csvOf("1 11 EWR A 1", "1 12 EWR A 7"), args...)
+			apptest.Same(t, r.stdout, first+hourLine(1, 12, "EWR", 1, "7"))
+			if want := "flights: flights whose hours the end of a former run had made final, or that were read again after a crash, and are in none: 1\n"; r.code != 0 || r.stderr != want {
+				t.Errorf("exit %d, standard error %q, want %q", r.code, r.stderr, want)
+			}
+			other := prints(t, csvOf("1 11 EWR A 1"), append(args, "-name", "other")...)
+			apptest.Same(t, other, hourLine(1, 11, "EWR", 1, "1"))
+		})
 	}
 }
 

@@ -43,7 +43,8 @@ func (p *program) compute(ctx context.Context, addresses []string) error {
 	departures := kafka.Topic(p.job.Topic, codec.String, flightCodec, p.job.SourceOptions()...).Disorder(p.disorder)
 	final := kafka.Topic(p.Name+"-hours", codec.String, hourCodec, kept...)
 	tooLate := kafka.Topic(p.Name+"-late", codec.String, flightCodec, kept...)
-	if _, err := p.job.Compute(ctx, addresses, topology(departures, final, tooLate)); err != nil {
+	app, err := p.job.Compute(ctx, addresses, topology(departures, final, tooLate))
+	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -54,19 +55,28 @@ func (p *program) compute(ctx context.Context, addresses []string) error {
 	if err := topics.Read(ctx, addresses, tooLate.Name(), l.take); err != nil {
 		return err
 	}
-	return p.publish(h, l, tooLate.Name())
+	p.tell(len(l), tooLate.Name(), app.Stats().Dropped["replayed"])
+	return p.publish(h, l)
+}
+
+// tell says which flights are in no hour.
+func (p *program) tell(late int, topic string, replayed int64) {
+	if late > 0 {
+		fmt.Fprintf(p.job.Console, "flights: flights that came after their hours were final, and are in none: %s; %s; a longer -disorder waits for them\n",
+			console.Grouped(int64(late)), p.whereLate(topic))
+	}
+	if replayed > 0 {
+		fmt.Fprintf(p.job.Console, "flights: flights whose hours the end of a former run had made final, or that were read again after a crash, and are in none: %s\n",
+			console.Grouped(replayed))
+	}
 }
 
 // publish writes the hours and the late flights.
-func (p *program) publish(h hours, l lates, topic string) error {
+func (p *program) publish(h hours, l lates) error {
 	if p.late != "" {
 		if err := files.Write("-late", p.late, l.writeLines); err != nil {
 			return err
 		}
-	}
-	if len(l) > 0 {
-		fmt.Fprintf(p.job.Console, "flights: %s flights came after their hours were final, and are in none: %s; a longer -disorder waits for them\n",
-			console.Grouped(int64(len(l))), p.whereLate(topic))
 	}
 	if p.Output != "" {
 		return files.Write("-output", p.Output, h.writeJSON)

@@ -14,6 +14,7 @@ const delaysStore = "delays"
 // that come after that go to late.
 func topology(departures framework.Topic[string, Flight], hours framework.Topic[string, Hour], late framework.Topic[string, Flight]) func(*framework.Topology) {
 	return func(t *framework.Topology) {
+		t.RequireRepeatable()
 		hourly := t.From(departures.EventTime(Flight.at)).GroupBy(Flight.from).Tumbling(time.Hour).Emit(framework.OnClose)
 		hourly.Late().To(late)
 		hourly.Aggregate(delaysStore, framework.Fold(delays{}, delays.add).Merge(delays.merge)).

@@ -203,7 +203,7 @@ func (f *files) ends(topic string) (ends []int64, err error) {
 }
 
 // Committed returns what the application has committed, which is in its state folder where it does not run.
-func (a *admin) Committed(_ context.Context, group string, names []string) ([][]int64, error) {
+func (a *admin) Committed(_ context.Context, group string, names []string) ([][]connector.Position, error) {
 	f := a.files
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,11 +211,11 @@ func (a *admin) Committed(_ context.Context, group string, names []string) ([][]
 	if err != nil {
 		return nil, err
 	}
-	all := make([][]int64, len(names))
+	all := make([][]connector.Position, len(names))
 	for i, name := range names {
 		if known := m.topic(name); known != nil {
 			for _, p := range known.Positions {
-				all[i] = append(all[i], p.Offset)
+				all[i] = append(all[i], connector.Position{Offset: p.Offset, Metadata: p.Metadata})
 			}
 			continue
 		}
@@ -225,7 +225,7 @@ func (a *admin) Committed(_ context.Context, group string, names []string) ([][]
 		}
 		if known := m.files(name); known != nil {
 			for _, file := range known.Files {
-				all[i] = append(all[i], file.Position)
+				all[i] = append(all[i], connector.Position{Offset: file.Position, Metadata: file.Metadata})
 			}
 			continue
 		}
@@ -256,10 +256,11 @@ func (f *files) manifest(group string, specs []connector.TopicSpec) (*manifest, 
 	return m, err
 }
 
-func none(n int) []int64 {
-	all := make([]int64, n)
+// none is what is committed where nothing is.
+func none(n int) []connector.Position {
+	all := make([]connector.Position, n)
 	for i := range all {
-		all[i] = -1
+		all[i].Offset = -1
 	}
 	return all
 }

@@ -97,7 +97,7 @@ func (a *admin) Ends(ctx context.Context, names []string) ([][]int64, error) {
 	return ends, nil
 }
 
-func (a *admin) Committed(ctx context.Context, group string, names []string) ([][]int64, error) {
+func (a *admin) Committed(ctx context.Context, group string, names []string) ([][]connector.Position, error) {
 	found, err := a.FetchOffsetsForTopics(ctx, group, names...)
 	if err == nil {
 		err = found.Error()
@@ -105,11 +105,11 @@ func (a *admin) Committed(ctx context.Context, group string, names []string) ([]
 	if err != nil {
 		return nil, temporary(fmt.Errorf("fetch the offsets of group %s: %w", group, err))
 	}
-	committed := make([][]int64, len(names))
+	committed := make([][]connector.Position, len(names))
 	for i, name := range names {
-		committed[i] = make([]int64, len(found[name]))
+		committed[i] = make([]connector.Position, len(found[name]))
 		for p, o := range found[name] {
-			committed[i][p] = o.At
+			committed[i][p] = connector.Position{Offset: o.At, Metadata: o.Metadata}
 		}
 	}
 	return committed, nil

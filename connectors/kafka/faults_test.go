@@ -284,7 +284,7 @@ func (s *storm) settle() {
 		lag = 0
 		for i := range topics {
 			for p := range ends[i] {
-				lag += ends[i][p] - max(0, committed[i][p])
+				lag += ends[i][p] - max(0, committed[i][p].Offset)
 			}
 		}
 		if lag == 0 && len(ends[1]) > 0 {

@@ -174,7 +174,7 @@ func TestACommitIsRefusedByPartition(t *testing.T) {
 }
 
 // committed returns what the group committed of a topic.
-func (f *fixture) committed(topic string, partitions int) []int64 {
+func (f *fixture) committed(topic string, partitions int) (offsets []int64) {
 	f.Helper()
 	a, err := New(Config{Brokers: f.cluster.ListenAddrs()}).Admin(f.Context())
 	if err != nil {
@@ -188,7 +188,10 @@ func (f *fixture) committed(topic string, partitions int) []int64 {
 	if len(got[0]) != partitions {
 		f.Fatalf("got %v", got)
 	}
-	return got[0]
+	for _, at := range got[0] {
+		offsets = append(offsets, at.Offset)
+	}
+	return offsets
 }
 
 func TestCommitErrorsSayWhetherToTryAgain(t *testing.T) {

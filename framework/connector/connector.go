@@ -46,8 +46,9 @@ type Admin interface {
 	Create(ctx context.Context, topics []TopicSpec) error
 	// Ends returns, for each named topic, the last stable offset of each of its partitions.
 	Ends(ctx context.Context, names []string) ([][]int64, error)
-	// Committed returns, for each named topic, the offset that the group committed of each partition, -1 where none.
-	Committed(ctx context.Context, group string, names []string) ([][]int64, error)
+	// Committed returns, for each named topic, what the group committed of each partition: Offset, -1 where nothing is,
+	// and Metadata; nothing else of the positions is set.
+	Committed(ctx context.Context, group string, names []string) ([][]Position, error)
 	// Close releases what Admin opened. It is safe to call twice.
 	Close() error
 }

@@ -86,6 +86,7 @@ func tellsCommitted(t *trial) error {
 		}
 	}
 	first, second := h.position(at(0, 0)), h.position(at(0, 1))
+	second.Metadata = "times of 1"
 	if err := stored(t, c, nil, []connector.Position{first, second}); err != nil {
 		return err
 	}

@@ -309,17 +309,17 @@ func othersAreRefused(t *trial) error {
 // stored checks what the group has committed.
 func stored(t *trial, c connector.WorkerConfig, want, not []connector.Position) error {
 	for _, p := range append(slices.Clone(want), not...) {
-		offset := int64(-1)
+		stored := connector.Position{Offset: -1}
 		if slices.Contains(want, p) {
-			offset = p.Offset
+			stored.Offset, stored.Metadata = p.Offset, p.Metadata
 		}
 		spec := c.Topics[p.Topic]
 		committed, err := t.committed(c.Group, spec.Name, int(spec.Partitions))
 		if err != nil {
 			return err
 		}
-		if got := committed[p.Partition.Partition]; got != offset {
-			return fmt.Errorf("%s: %d is committed, want %d", named(c, p.Partition), got, offset)
+		if got := committed[p.Partition.Partition]; got.Offset != stored.Offset || got.Metadata != stored.Metadata {
+			return fmt.Errorf("%s: %d is committed with %q, want %d with %q", named(c, p.Partition), got.Offset, got.Metadata, stored.Offset, stored.Metadata)
 		}
 	}
 	return nil

@@ -146,10 +146,11 @@ func (w *plantedWorker) Close(ctx context.Context) error {
 // plantedAdmin is an admin with a bug.
 type plantedAdmin struct {
 	connector.Admin
-	offsets func([][]int64)
-	create  func([]connector.TopicSpec)
-	topics  func([]connector.TopicInfo)
-	closed  bool
+	ends      func([][]int64)
+	committed func([][]connector.Position)
+	create    func([]connector.TopicSpec)
+	topics    func([]connector.TopicInfo)
+	closed    bool
 }
 
 func (a *plantedAdmin) Create(ctx context.Context, specs []connector.TopicSpec) error {
@@ -168,19 +169,19 @@ func (a *plantedAdmin) Close() error {
 }
 
 func (a *plantedAdmin) Ends(ctx context.Context, names []string) ([][]int64, error) {
-	offsets, err := a.Admin.Ends(ctx, names)
-	if a.offsets != nil {
-		a.offsets(offsets)
+	ends, err := a.Admin.Ends(ctx, names)
+	if a.ends != nil {
+		a.ends(ends)
 	}
-	return offsets, err
+	return ends, err
 }
 
-func (a *plantedAdmin) Committed(ctx context.Context, group string, names []string) ([][]int64, error) {
-	offsets, err := a.Admin.Committed(ctx, group, names)
-	if a.offsets != nil {
-		a.offsets(offsets)
+func (a *plantedAdmin) Committed(ctx context.Context, group string, names []string) ([][]connector.Position, error) {
+	committed, err := a.Admin.Committed(ctx, group, names)
+	if a.committed != nil {
+		a.committed(committed)
 	}
-	return offsets, err
+	return committed, err
 }
 
 func (a *plantedAdmin) Topics(ctx context.Context, specs []connector.TopicSpec) ([]connector.TopicInfo, error) {

@@ -82,16 +82,25 @@ var otherPlants = []plant{
 	}},
 	{"nothing committed is told as 0", "the admin tells what is committed", func(p *planted) {
 		p.admin = func(a connector.Admin) connector.Admin {
-			return &plantedAdmin{Admin: a, offsets: func(all [][]int64) {
+			return &plantedAdmin{Admin: a, committed: func(all [][]connector.Position) {
 				for i := range all[0] {
-					all[0][i] = max(0, all[0][i])
+					all[0][i].Offset = max(0, all[0][i].Offset)
+				}
+			}}
+		}
+	}},
+	{"what was committed is told without its metadata", "the admin tells what is committed", func(p *planted) {
+		p.admin = func(a connector.Admin) connector.Admin {
+			return &plantedAdmin{Admin: a, committed: func(all [][]connector.Position) {
+				for i := range all[0] {
+					all[0][i].Metadata = ""
 				}
 			}}
 		}
 	}},
 	{"the ends are one too far", "a bounded run comes to the ends", func(p *planted) {
 		p.admin = func(a connector.Admin) connector.Admin {
-			return &plantedAdmin{Admin: a, offsets: func(all [][]int64) {
+			return &plantedAdmin{Admin: a, ends: func(all [][]int64) {
 				for i := range all[0] {
 					all[0][i]++
 				}

@@ -196,18 +196,18 @@ func (t *trial) patiently(what string, call func() error) error {
 
 // ends returns the ends of a topic's partitions.
 func (t *trial) ends(topic string, partitions int) (ends []int64, err error) {
-	return t.offsets("ask for the ends", topic, partitions, func() ([][]int64, error) { return t.admin.Ends(t.ctx, []string{topic}) })
+	return byPartition(t, "ask for the ends", topic, partitions, func() ([][]int64, error) { return t.admin.Ends(t.ctx, []string{topic}) })
 }
 
 // committed returns what a group has committed of a topic's partitions.
-func (t *trial) committed(group, topic string, partitions int) (offsets []int64, err error) {
-	return t.offsets("ask for the committed offsets", topic, partitions, func() ([][]int64, error) {
+func (t *trial) committed(group, topic string, partitions int) (positions []connector.Position, err error) {
+	return byPartition(t, "ask for the committed offsets", topic, partitions, func() ([][]connector.Position, error) {
 		return t.admin.Committed(t.ctx, group, []string{topic})
 	})
 }
 
-func (t *trial) offsets(what, topic string, partitions int, ask func() ([][]int64, error)) (offsets []int64, err error) {
-	var answer [][]int64
+func byPartition[T any](t *trial, what, topic string, partitions int, ask func() ([][]T, error)) (all []T, err error) {
+	var answer [][]T
 	err = t.patiently(what, func() error {
 		var err error
 		answer, err = ask()

@@ -55,13 +55,16 @@ func (d *Driver) ReadMaybe[K comparable, V any](from framework.Topic[K, V]) []fr
 }
 
 // ReadRaw is Read for bytes. It knows internal topics, too: <application>-<name>-repartition and
-// <application>-<store>-changelog.
+// <application>-<store>-changelog. The watermarks that tasks send through repartition topics are left out.
 func (d *Driver) ReadRaw(topic string) []Raw {
 	d.helper()
 	log := d.topic(topic, -1, "has")
 	var records []Raw
 	for _, at := range log.order[log.read:] {
 		r := clone(log.partitions[at.Partition.Partition][at.Offset])
+		if engine.IsControl(&r) {
+			continue
+		}
 		records = append(records, Raw{
 			Key: r.Key, Value: r.Value, Time: time.UnixMilli(r.Time).UTC(), Headers: r.Headers,
 			Partition: at.Partition.Partition, Offset: r.Offset,
@@ -143,12 +146,18 @@ func (d *Driver) Dropped() map[string]int64 {
 	return dropped
 }
 
-// Partitions returns how many records of the topic are in each of its partitions.
+// Partitions returns how many records of the topic are in each of its partitions; watermarks are no records.
 func (d *Driver) Partitions(topic string) []int {
 	d.helper()
 	var n []int
 	for _, p := range d.topic(topic, -1, "has").partitions {
-		n = append(n, len(p))
+		records := 0
+		for i := range p {
+			if !engine.IsControl(&p[i]) {
+				records++
+			}
+		}
+		n = append(n, records)
 	}
 	return n
 }

@@ -1,5 +1,7 @@
 package state
 
+import "slices"
+
 // never is the time of what is not due at all.
 const never = 1<<63 - 1
 
@@ -9,7 +11,8 @@ type Schedule struct {
 	times   []int64         // a heap of the times in at
 	at      map[int64]int32 // time -> place in due
 	due     [][]int32
-	taken   int // of the first time's numbers
+	taken   int  // of the first time's numbers
+	sorted  bool // the rest of them are
 	unused  []int32
 	numbers int
 }
@@ -31,6 +34,7 @@ func (s *Schedule) Add(time int64, number int32) {
 		s.push(time)
 	}
 	s.due[place] = append(s.due[place], number)
+	s.sorted = s.sorted && s.times[0] != time
 	s.numbers++
 }
 
@@ -54,6 +58,22 @@ func (s *Schedule) Take() (number int32) {
 	return number
 }
 
+// Ahead returns how many numbers the earliest time has.
+func (s *Schedule) Ahead() int {
+	if len(s.times) == 0 {
+		return 0
+	}
+	return len(s.due[s.at[s.times[0]]]) - s.taken
+}
+
+// Sort brings the numbers of the earliest time into an order.
+func (s *Schedule) Sort(compare func(a, b int32) int) {
+	if !s.sorted {
+		slices.SortFunc(s.due[s.at[s.times[0]]][s.taken:], compare)
+		s.sorted = true
+	}
+}
+
 // Len returns how many numbers there are.
 func (s *Schedule) Len() int { return s.numbers }
 
@@ -65,13 +85,14 @@ func (s *Schedule) forget(place int32) {
 	s.due[place] = s.due[place][:0]
 	s.unused = append(s.unused, place)
 	delete(s.at, s.times[0])
-	s.taken = 0
+	s.taken, s.sorted = 0, false
 	s.pop()
 }
 
 func (s *Schedule) push(time int64) {
 	if len(s.times) > 0 && time < s.times[0] {
 		s.rest() // numbers of the time that was the first one are taken from its beginning again
+		s.sorted = false
 	}
 	s.times = append(s.times, time)
 	for i := len(s.times) - 1; i > 0; {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -19,9 +20,6 @@ const (
 	Free
 )
 
-// boundKey is the key under which a changelog has the closed bound: shorter than the key of any window.
-var boundKey = []byte("mr")
-
 // Spans is which windows each key has: what of a window store knows no types. A window has a place, which is a small number,
 // and stays there until it is removed.
 type Spans struct {
@@ -34,9 +32,12 @@ type Spans struct {
 	idle    []int32          // numbers not in use
 	spans   []span           // by place
 	unused  []int32
-	dirty   []int32    // places that changed since the last flush, in order of the first change
-	changed []int32    // places that changed since they were handed on last
-	gone    []obituary // windows that are removed and were logged
+	retired []int32           // numbers not in use from the next flush on
+	forget  func(place int32) // drops the value of a place
+	dirty   []int32           // places that changed since the last flush, in order of the first change
+	changed []int32           // places that changed since they were handed on last
+	gone    []obituary        // windows that are removed and were logged
+	chunk   []byte            // of memory for keys of tombstones, the last one of which is in it
 	bytes   int64
 
 	// Due is when windows, or keys, are due; the store's operator decides which.
@@ -45,20 +46,19 @@ type Spans struct {
 	// Tracks lets Changed know which windows changed since they were handed on.
 	Tracks bool
 
-	closed int64 // highest watermark at which windows were closed
+	closed Bound
 	round  func() (now, released int64)
 }
 
 // keySpans is the windows of one key.
 type keySpans struct {
 	encoded string
-	list    []spanAt // by start, then sequence
+	list    []spanAt // by start, then by what second says
 	next    int64    // for the operator: when the key is due
 }
 
 type spanAt struct {
 	start int64
-	seq   int32
 	place int32
 }
 
@@ -75,18 +75,23 @@ type span struct {
 	marks      uint8
 }
 
-// obituary is a tombstone to be written.
+// obituary is something to be written when all results of a round are done with: of a window that was removed the tombstone, or
+// the closed bound.
 type obituary struct {
+	round int64 // atOnce: none are waited for
+	place int32 // of a window that changed in the round and is there until the next flush; none: key says which
 	key   []byte
 	time  int64
-	round int64 // it is written when all results of this round are done with; atOnce
-	bound int64 // it is no tombstone, but the closed bound
+	bound Bound // of what is no window
 }
+
+// none is the place of no window.
+const none = -1
 
 const atOnce = -1
 
 func newSpans(name string, layout Layout, size int64, round func() (now, released int64)) Spans {
-	return Spans{name: name, layout: layout, size: size, index: map[string]int32{}, closed: math.MinInt64, round: round}
+	return Spans{name: name, layout: layout, size: size, index: map[string]int32{}, closed: Bound{At: math.MinInt64}, round: round}
 }
 
 // Name returns the store's name.
@@ -97,23 +102,6 @@ func (s *Spans) Bytes() int64 { return s.bytes }
 
 // Len returns the number of windows.
 func (s *Spans) Len() int { return len(s.spans) - len(s.unused) }
-
-// Closed returns the highest watermark at which windows were closed: what ends by then is never opened again.
-func (s *Spans) Closed() int64 { return s.closed }
-
-// Close says that all that was due at a watermark is closed.
-func (s *Spans) Close(watermark int64) {
-	if watermark <= s.closed {
-		return
-	}
-	s.closed = watermark
-	now, _ := s.round()
-	if n := len(s.gone); n > 0 && s.gone[n-1].key == nil && s.gone[n-1].round == now {
-		s.gone[n-1].bound = watermark
-		return
-	}
-	s.gone = append(s.gone, obituary{round: now, bound: watermark})
-}
 
 // Bounds returns where a window starts and ends, and the highest event time in it.
 func (s *Spans) Bounds(place int32) (start, end, time int64) {
@@ -169,21 +157,37 @@ func (s *Spans) add(encoded []byte) int32 {
 	return n
 }
 
-// search returns where a window is in the list of its key, or would be.
-func (s *Spans) search(key int32, start int64, seq int32) (at int, found bool) {
-	list := s.keys[key].list
-	if n := len(list); n > 0 { // most come in order
-		if last := list[n-1]; last.start < start || last.start == start && last.seq < seq {
-			return n, false
-		} else if last.start == start && last.seq == seq {
-			return n - 1, true
-		}
+// second is what tells windows of a key apart that start at one time.
+func (s *Spans) second(p *span) int64 { return s.secondOf(p.end, p.seq) }
+
+func (s *Spans) secondOf(end int64, seq int32) int64 {
+	if s.layout == Free {
+		return end
 	}
-	at = sort.Search(len(list), func(i int) bool {
-		return list[i].start > start || list[i].start == start && list[i].seq >= seq
-	})
-	return at, at < len(list) && list[at].start == start && list[at].seq == seq
+	return int64(seq)
 }
+
+// search returns where a window is in the list of its key, or would be.
+func (s *Spans) search(key int32, start, second int64) (at int, found bool) {
+	list := s.keys[key].list
+	n := len(list)
+	if n == 0 || list[n-1].start < start { // most come in order
+		return n, false
+	}
+	if last := list[n-1]; last.start == start && s.second(&s.spans[last.place]) == second {
+		return n - 1, true
+	}
+	at, found = sort.Find(len(list), func(i int) int {
+		if c := cmp.Compare(start, list[i].start); c != 0 {
+			return c
+		}
+		return cmp.Compare(second, s.second(&s.spans[list[i].place]))
+	})
+	return at, found
+}
+
+// foremost is before all that start at one time.
+const foremost = math.MinInt64
 
 // insert makes a window of a key, at a place of its list.
 func (s *Spans) insert(key int32, at int, start, end int64, seq int32) int32 {
@@ -195,7 +199,7 @@ func (s *Spans) insert(key int32, at int, start, end int64, seq int32) int32 {
 	}
 	s.spans[place] = span{start: start, end: end, time: math.MinInt64, key: key, seq: seq, present: true}
 	k := &s.keys[key]
-	k.list = slices.Insert(k.list, at, spanAt{start, seq, place})
+	k.list = slices.Insert(k.list, at, spanAt{start, place})
 	s.bytes += int64(unsafe.Sizeof(span{}) + unsafe.Sizeof(spanAt{}))
 	return place
 }
@@ -221,12 +225,12 @@ func (s *Spans) Move(place int32, start, end int64) {
 		return
 	}
 	s.bury(p, atOnce)
-	at, _ := s.search(p.key, p.start, p.seq)
+	at, _ := s.search(p.key, p.start, s.second(p))
 	k := &s.keys[p.key]
 	k.list = slices.Delete(k.list, at, at+1)
 	p.start, p.end, p.logged, p.sent = start, end, false, false
-	at, _ = s.search(p.key, start, p.seq)
-	k.list = slices.Insert(k.list, at, spanAt{start, p.seq, place})
+	at, _ = s.search(p.key, start, s.second(p))
+	k.list = slices.Insert(k.list, at, spanAt{start, place})
 }
 
 // Remove removes a window. done: its result may be held by an operator for a while, and until that is over the changelog
@@ -237,17 +241,21 @@ func (s *Spans) Remove(place int32, done bool) {
 	if done {
 		round, _ = s.round()
 	}
-	s.bury(p, round)
+	if done && p.dirty {
+		s.gone = append(s.gone, obituary{round: round, place: place})
+	} else {
+		s.bury(p, round)
+	}
 	k := &s.keys[p.key]
 	if len(k.list) > 0 && k.list[0].place == place {
 		k.list = k.list[1:]
 	} else {
-		at, _ := s.search(p.key, p.start, p.seq)
+		at, _ := s.search(p.key, p.start, s.second(p))
 		k.list = slices.Delete(k.list, at, at+1)
 	}
 	if len(k.list) == 0 {
 		delete(s.index, k.encoded)
-		s.idle = append(s.idle, p.key)
+		s.retired = append(s.retired, p.key)
 		s.bytes -= int64(len(k.encoded)) + int64(unsafe.Sizeof(*k)) + 40
 	}
 	p.present = false
@@ -259,13 +267,14 @@ func (s *Spans) Remove(place int32, done bool) {
 
 // release lets a place be used again, when no list has it any more.
 func (s *Spans) release(place int32) {
+	s.forget(place)
 	s.spans[place] = span{}
 	s.unused = append(s.unused, place)
 }
 
 func (s *Spans) bury(p *span, round int64) {
 	if p.logged {
-		s.gone = append(s.gone, obituary{key: s.appendKey(nil, p), time: p.time, round: round})
+		s.gone = append(s.gone, obituary{round: round, place: none, key: s.appendKey(nil, p), time: p.time})
 	}
 }
 
@@ -305,25 +314,13 @@ func (s *Spans) Fresh(place int32) bool { return s.spans[place].fresh }
 // Sent says that a window, with these bounds, was handed on.
 func (s *Spans) Sent(place int32) bool { return s.spans[place].sent }
 
-// flush writes what changed: tombstones, values, the bound.
+// flush writes what changed: values, the closed bound, tombstones. In this order, since only a beginning of it may be there after a
+// crash: what a tombstone takes away is in a value that came before it, or is not wanted any more by the bound.
 func (s *Spans) flush(record func(key, value []byte, time int64) error, value func(place int32) ([]byte, error)) error {
-	_, released := s.round()
-	kept, bound := s.gone[:0], int64(math.MinInt64)
-	for i, o := range s.gone {
-		if o.round >= released {
-			kept = append(kept, s.gone[i])
-			continue
-		}
-		if o.key == nil {
-			bound = o.bound
-			continue
-		}
-		if err := record(o.key, nil, o.time); err != nil {
-			return err
-		}
+	bound, stones, err := s.flushGone(record, value)
+	if err != nil {
+		return err
 	}
-	clear(s.gone[len(kept):])
-	s.gone = kept
 	var scratch []byte
 	for _, place := range s.dirty {
 		p := &s.spans[place]
@@ -345,10 +342,56 @@ func (s *Spans) flush(record func(key, value []byte, time int64) error, value fu
 		p.logged = true
 	}
 	s.dirty = s.dirty[:0]
-	if bound != math.MinInt64 {
-		return record(boundKey, binary.BigEndian.AppendUint64(nil, uint64(bound)), 0)
+	s.idle, s.retired = append(s.idle, s.retired...), s.retired[:0]
+	if bound.At != math.MinInt64 {
+		if err := record(boundKey, bound.encode(), 0); err != nil {
+			return err
+		}
+	}
+	for _, o := range stones {
+		if err := record(o.key, nil, o.time); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// flushGone returns the closed bound and the tombstones that are to be written. Of windows whose results are held by an operator it
+// writes the values if they changed: after a crash such a result is made of them once more.
+func (s *Spans) flushGone(record func(key, value []byte, time int64) error, value func(place int32) ([]byte, error)) (bound Bound, stones []obituary, err error) {
+	_, released := s.round()
+	bound.At = math.MinInt64
+	kept := s.gone[:0]
+	for _, o := range s.gone {
+		held := o.round >= released
+		if place := o.place; place != none {
+			p := &s.spans[place]
+			if !held && !p.logged {
+				continue
+			}
+			o = obituary{round: o.round, place: none, key: s.appendKey(nil, p), time: p.time}
+			if held {
+				b, err := value(place)
+				if err == nil {
+					err = record(o.key, b, o.time)
+				}
+				if err != nil {
+					return bound, nil, err
+				}
+			}
+		}
+		switch {
+		case held:
+			kept = append(kept, o)
+		case o.key == nil:
+			bound = o.bound
+		default:
+			stones = append(stones, o)
+		}
+	}
+	clear(s.gone[len(kept):])
+	s.gone = kept
+	return bound, stones, nil
 }
 
 // appendKey appends the key of a window in the changelog.

@@ -1,51 +1,56 @@
 package state
 
 import (
-	"encoding/binary"
 	"fmt"
 	"iter"
-	"unsafe"
-
-	"github.com/millrace/millrace/framework/codec"
 )
+
+// Cells keep the values of windows by place, and the keys by number: what of a window store knows types. So that the rest is compiled
+// once, and not for each pair of types.
+type Cells interface {
+	// Learn is called when a key gets a number. encoded stays as it is.
+	Learn(number int32, encoded string) error
+	// Make makes room for the value of a place.
+	Make(place int32)
+	// Forget drops the value of a place.
+	Forget(place int32)
+	// Append encodes the value of a place.
+	Append(dst []byte, place int32) ([]byte, error)
+	// Decode sets the value of a place.
+	Decode(place int32, b []byte) error
+	// Size returns how many bytes a value takes, without what it points to.
+	Size() int64
+}
 
 // Windows keeps a value for each key and window of one task, in memory and logged to a changelog. It is used only from the
 // operator that opened it, on its goroutine.
-type Windows[K comparable, A any] struct {
+type Windows struct {
 	Spans
-	codecs  codec.Codec[K]
-	values  codec.Codec[A]
-	decoded []K // by key number
-	accs    []A // by place
-	scratch []byte
-	value   []byte
+	cells Cells
+	value []byte
 	// Restored is called for each window that came from the changelog.
 	Restored func(place int32)
 }
 
 // NewWindows returns an empty store. size is that of fixed windows, ms. round says which round runs, and of which all
 // results before are done with.
-func NewWindows[K comparable, A any](name string, layout Layout, size int64, keys codec.Codec[K], values codec.Codec[A], round func() (now, released int64)) *Windows[K, A] {
-	return &Windows[K, A]{Spans: newSpans(name, layout, size, round), codecs: keys, values: values}
+func NewWindows(name string, layout Layout, size int64, cells Cells, round func() (now, released int64)) *Windows {
+	s := &Windows{Spans: newSpans(name, layout, size, round), cells: cells}
+	s.forget = cells.Forget
+	return s
 }
 
-// KeyNumber returns the number of a key, and whether it has windows; without any it has no number yet.
-func (s *Windows[K, A]) KeyNumber(k K) (number int32, ok bool, err error) {
-	if s.scratch, err = s.codecs.Append(s.scratch[:0], k); err != nil {
-		return 0, false, fmt.Errorf("store %s: encode a key as %s: %w", s.name, s.codecs.Name(), err)
-	}
-	number = s.number(s.scratch)
-	return number, number >= 0, nil
+// KeyNumber returns the number of an encoded key, and whether it has windows; without any it has no number yet.
+func (s *Windows) KeyNumber(encoded []byte) (number int32, ok bool) {
+	number = s.number(encoded)
+	return number, number >= 0
 }
 
 // At returns the place of a window, which is made where it does not exist.
-func (s *Windows[K, A]) At(k K, start, end int64, seq int32) (place int32, made bool, err error) {
-	number, ok, err := s.KeyNumber(k)
-	if err != nil {
-		return 0, false, err
-	}
-	if !ok {
-		if number, err = s.addKey(s.scratch); err != nil {
+func (s *Windows) At(encoded []byte, start, end int64, seq int32) (place int32, made bool, err error) {
+	number := s.number(encoded)
+	if number < 0 {
+		if number, err = s.addKey(encoded); err != nil {
 			return 0, false, err
 		}
 	}
@@ -54,68 +59,40 @@ func (s *Windows[K, A]) At(k K, start, end int64, seq int32) (place int32, made 
 }
 
 // Of is At for a key that has a number.
-func (s *Windows[K, A]) Of(key int32, start, end int64, seq int32) (place int32, made bool) {
-	at, found := s.search(key, start, seq)
-	if s.layout == Free {
-		for list := s.keys[key].list; found && s.spans[list[at].place].end != end; at++ { // several may start there
-			if found = at+1 < len(list) && list[at+1].start == start; !found {
-				at++
-				break
-			}
-		}
-	}
+func (s *Windows) Of(key int32, start, end int64, seq int32) (place int32, made bool) {
+	at, found := s.search(key, start, s.secondOf(end, seq))
 	if found {
 		return s.keys[key].list[at].place, false
 	}
 	place = s.insert(key, at, start, end, seq)
-	if int(place) == len(s.accs) {
-		var none A
-		s.accs = append(s.accs, none)
-	}
-	s.bytes += int64(unsafe.Sizeof(s.accs[place]))
+	s.cells.Make(place)
+	s.bytes += s.cells.Size()
 	return place, true
 }
 
-func (s *Windows[K, A]) addKey(encoded []byte) (int32, error) {
+func (s *Windows) addKey(encoded []byte) (int32, error) {
 	n := s.add(encoded)
-	k, err := s.codecs.Decode(stringBytes(s.keys[n].encoded))
-	if err != nil {
-		return 0, fmt.Errorf("store %s: decode a key as %s: %w", s.name, s.codecs.Name(), err)
-	}
-	if int(n) == len(s.decoded) {
-		s.decoded = append(s.decoded, k)
-	} else {
-		s.decoded[n] = k
+	if err := s.cells.Learn(n, s.keys[n].encoded); err != nil {
+		return 0, fmt.Errorf("store %s: %w", s.name, err)
 	}
 	return n, nil
 }
 
-// KeyOf returns a key by its number, in memory of the store's own.
-func (s *Windows[K, A]) KeyOf(number int32) K { return s.decoded[number] }
+// Set notes that what a window has was changed. time is the event time of what it was made of, ms.
+func (s *Windows) Set(place int32, time int64) { s.touch(place, time) }
 
-// Value returns what a window has.
-func (s *Windows[K, A]) Value(place int32) A { return s.accs[place] }
-
-// Set sets what a window has. time is the event time of what it was made of, ms.
-func (s *Windows[K, A]) Set(place int32, acc A, time int64) {
-	s.accs[place] = acc
-	s.touch(place, time)
-}
-
-// Drop removes a window, as Remove does, and forgets its value.
-func (s *Windows[K, A]) Drop(place int32, done bool) {
-	var none A
-	s.accs[place] = none
-	s.bytes -= int64(unsafe.Sizeof(none))
+// Drop removes a window, as Remove does, and its value.
+func (s *Windows) Drop(place int32, done bool) {
+	s.bytes -= s.cells.Size()
 	s.Remove(place, done)
 }
 
 // Range yields the places of a key's windows that start from from to to, both inclusive, in order. The windows must not be
 // changed meanwhile.
-func (s *Windows[K, A]) Range(key int32, from, to int64) iter.Seq[int32] {
+func (s *Windows) Range(key int32, from, to int64) iter.Seq[int32] {
 	return func(yield func(int32) bool) {
 		list := s.keys[key].list
-		at, _ := s.search(key, from, 0)
+		at, _ := s.search(key, from, foremost)
 		for ; at < len(list) && list[at].start <= to; at++ {
 			if !yield(list[at].place) {
 				return
@@ -125,7 +102,7 @@ func (s *Windows[K, A]) Range(key int32, from, to int64) iter.Seq[int32] {
 }
 
 // First returns the place of a key's earliest window.
-func (s *Windows[K, A]) First(key int32) (place int32, ok bool) {
+func (s *Windows) First(key int32) (place int32, ok bool) {
 	list := s.keys[key].list
 	if len(list) == 0 {
 		return 0, false
@@ -134,33 +111,32 @@ func (s *Windows[K, A]) First(key int32) (place int32, ok bool) {
 }
 
 // Before returns the place of the last window of a key that starts before a time.
-func (s *Windows[K, A]) Before(key int32, start int64) (place int32, ok bool) {
-	at, _ := s.search(key, start, 0)
+func (s *Windows) Before(key int32, start int64) (place int32, ok bool) {
+	at, _ := s.search(key, start, foremost)
 	if at == 0 {
 		return 0, false
 	}
 	return s.keys[key].list[at-1].place, true
 }
 
-// All yields the windows: of one key by start, keys in no order.
-func (s *Windows[K, A]) All() iter.Seq2[K, int32] {
-	return func(yield func(K, int32) bool) {
-		for number := range s.keys {
-			for _, at := range s.keys[number].list {
-				if !yield(s.decoded[number], at.place) {
-					return
-				}
-			}
-		}
+// Count returns how many windows a key has.
+func (s *Windows) Count(key int32) int { return len(s.keys[key].list) }
+
+// Last returns the place of a key's latest window.
+func (s *Windows) Last(key int32) (place int32, ok bool) {
+	list := s.keys[key].list
+	if len(list) == 0 {
+		return 0, false
 	}
+	return list[len(list)-1].place, true
 }
 
 // Flush hands out what changed since the last call (engine.Store).
-func (s *Windows[K, A]) Flush(record func(key, value []byte, time int64) error) error {
+func (s *Windows) Flush(record func(key, value []byte, time int64) error) error {
 	return s.flush(record, func(place int32) ([]byte, error) {
 		var err error
-		if s.value, err = s.values.Append(s.value[:0], s.accs[place]); err != nil {
-			return nil, fmt.Errorf("encode the value of a window as %s: %w", s.values.Name(), err)
+		if s.value, err = s.cells.Append(s.value[:0], place); err != nil {
+			return nil, err
 		}
 		if s.value == nil {
 			s.value = []byte{} // empty is a value; nil is none
@@ -170,13 +146,13 @@ func (s *Windows[K, A]) Flush(record func(key, value []byte, time int64) error) 
 }
 
 // Restore applies a changelog record (engine.Store).
-func (s *Windows[K, A]) Restore(key, value []byte, time int64) error {
+func (s *Windows) Restore(key, value []byte, time int64) error {
 	if string(key) == string(boundKey) {
-		if len(value) != 8 {
-			return fmt.Errorf("the closed bound has %d bytes, not 8", len(value))
+		bound, err := decodeBound(value)
+		if err == nil && bound.compare(s.closed) > 0 {
+			s.closed = bound
 		}
-		s.closed = max(s.closed, int64(binary.BigEndian.Uint64(value)))
-		return nil
+		return err
 	}
 	encoded, start, end, seq, err := s.parse(key)
 	if err != nil {
@@ -189,17 +165,15 @@ func (s *Windows[K, A]) Restore(key, value []byte, time int64) error {
 		}
 		return nil
 	}
-	acc, err := s.values.Decode(value)
-	if err != nil {
-		return fmt.Errorf("decode a value as %s: %w", s.values.Name(), err)
-	}
 	if number < 0 {
 		if number, err = s.addKey(encoded); err != nil {
 			return err
 		}
 	}
 	place, made := s.Of(number, start, end, seq)
-	s.accs[place] = acc
+	if err := s.cells.Decode(place, value); err != nil {
+		return err
+	}
 	p := &s.spans[place]
 	p.time, p.logged, p.sent = time, true, true
 	if made && s.Restored != nil {
@@ -209,15 +183,10 @@ func (s *Windows[K, A]) Restore(key, value []byte, time int64) error {
 }
 
 // restoredRemoval applies a tombstone.
-func (s *Windows[K, A]) restoredRemoval(key int32, start, end int64, seq int32) {
-	at, found := s.search(key, start, seq)
-	list := s.keys[key].list
-	for ; found && at < len(list) && list[at].start == start; at++ {
-		place := list[at].place
-		if p := &s.spans[place]; p.end == end {
-			p.logged = false
-			s.Drop(place, false)
-			return
-		}
+func (s *Windows) restoredRemoval(key int32, start, end int64, seq int32) {
+	if at, found := s.search(key, start, s.secondOf(end, seq)); found {
+		place := s.keys[key].list[at].place
+		s.spans[place].logged = false
+		s.Drop(place, false)
 	}
 }

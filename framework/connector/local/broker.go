@@ -110,26 +110,30 @@ func (a admin) Create(_ context.Context, topics []connector.TopicSpec) error {
 }
 
 func (a admin) Ends(_ context.Context, names []string) ([][]int64, error) {
-	return a.offsets(names, func(_ string, _ int32, l *Log) int64 { return l.Span().End })
+	return eachLog(a.Broker, names, func(_ string, _ int32, l *Log) int64 { return l.Span().End })
 }
 
-func (a admin) Committed(_ context.Context, group string, names []string) ([][]int64, error) {
+func (a admin) Committed(_ context.Context, group string, names []string) ([][]connector.Position, error) {
 	g := a.Group(group)
-	return a.offsets(names, func(topic string, p int32, _ *Log) int64 { return g.Committed(topic, p).Offset })
+	return eachLog(a.Broker, names, func(topic string, p int32, _ *Log) connector.Position {
+		at := g.Committed(topic, p)
+		return connector.Position{Offset: at.Offset, Metadata: at.Metadata}
+	})
 }
 
-func (a admin) offsets(names []string, of func(topic string, partition int32, l *Log) int64) ([][]int64, error) {
-	offsets := make([][]int64, len(names))
+// eachLog returns what of says of each partition of the topics.
+func eachLog[T any](b *Broker, names []string, of func(topic string, partition int32, l *Log) T) ([][]T, error) {
+	all := make([][]T, len(names))
 	for i, name := range names {
-		logs := a.Logs(name)
+		logs := b.Logs(name)
 		if logs == nil {
 			return nil, fmt.Errorf("topic %s does not exist", name)
 		}
 		for p, l := range logs {
-			offsets[i] = append(offsets[i], of(name, int32(p), l))
+			all[i] = append(all[i], of(name, int32(p), l))
 		}
 	}
-	return offsets, nil
+	return all, nil
 }
 
 func (a admin) Close() error { return nil }

@@ -14,7 +14,8 @@ func (w *worker) settleAtomic(now time.Time) error {
 		return nil // the barrier stands until the round is written
 	}
 	w.barrier = false
-	if !w.dirty && !w.unsaved || now.Sub(w.committed) < w.commitAfterAtomic() {
+	unflushed := w.unflushed(now)
+	if !unflushed && !w.unsaved || now.Sub(w.committed) < w.commitAfterAtomic() {
 		return nil
 	}
 	for _, t := range w.tasks {
@@ -24,7 +25,7 @@ func (w *worker) settleAtomic(now time.Time) error {
 		w.barrier = w.barrier || w.soonUnheld(now)
 		return nil
 	}
-	if w.dirty {
+	if unflushed {
 		if err := w.flush(); err != nil {
 			return err
 		}

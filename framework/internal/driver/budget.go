@@ -38,10 +38,10 @@ const (
 	PauseFailed                       // its task failed
 	PauseEnded                        // of a bounded run: it is read to its end
 	PauseAlignment                    // its event time is too far ahead of the others
-	pauseReasons    = 6
+	PauseReasons    = 6               // how many there are
 )
 
-var pauseNames = [pauseReasons]string{"memory", "restore", "downstream", "failed", "ended", "alignment"}
+var pauseNames = [PauseReasons]string{"memory", "restore", "downstream", "failed", "ended", "alignment"}
 
 // PauseName returns the name of the i-th reason, for metrics.
 func PauseName(i int) string { return pauseNames[i] }

@@ -11,10 +11,11 @@ type Counters struct {
 	In       atomic.Int64 // records processed
 	Out      atomic.Int64 // records written, changelogs included
 	Commits  atomic.Int64
+	Controls atomic.Int64 // control records written: watermarks sent through repartition topics
 	Restored atomic.Int64 // changelog records read at start and after rebalances
 	Gap      atomic.Int64 // offsets skipped since their records were deleted before they were read
 	Drops    [engine.Reasons]atomic.Int64
-	Pauses   [pauseReasons]atomic.Int64
+	Pauses   [PauseReasons]atomic.Int64
 
 	Held atomic.Int64                   // bytes of the budget in use, now
 	lag  atomic.Pointer[[]atomic.Int64] // by worker: records between the position and the last stable offset

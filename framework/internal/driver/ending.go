@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -43,6 +44,15 @@ func newEnding(p *Plan, l *Layout, owned *Owned) (*ending, error) {
 		plan: p, layout: l, owned: owned, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
 		ends: map[int32][]int64{}, mine: map[connector.Partition]bool{}, joined: map[int]bool{}, done: make([]bool, len(p.Subs)),
 	}, nil
+}
+
+// endsFrom returns the offset from which on it counts that upstream tasks have ended. Of those that lie before nobody knows whether they
+// are of this run; who has ended says so again and again.
+func (s *shared) endsFrom(a connector.Assignment) int64 {
+	if s.ending == nil && !s.through.used {
+		return math.MaxInt64
+	}
+	return a.End
 }
 
 // assigned notes where partitions stand when a worker is given them: what lies below is committed.
@@ -155,7 +165,7 @@ func (e *ending) ask(ctx context.Context, admin connector.Admin) {
 			for number, at := range committed[0] {
 				p := connector.Partition{Topic: topic, Partition: int32(number)}
 				if !e.owned.has(p) { // of its own it hears from its workers, when they are answered
-					e.positions[p] = max(e.positions[p], at)
+					e.positions[p] = max(e.positions[p], at.Offset)
 				}
 			}
 			e.mu.Unlock()

@@ -56,7 +56,7 @@ func inBubble(t *testing.T, seed uint64, f func(t *testing.T, s *sim)) {
 func (s *sim) values(topic string) (values []string) {
 	for _, l := range s.topics[topic] {
 		for _, r := range l.records {
-			if !r.hidden && !r.control {
+			if r.data() {
 				values = append(values, string(r.value))
 			}
 		}

@@ -87,7 +87,7 @@ func (f *flow) look(ctx context.Context, admin connector.Admin, group string) er
 	for i, topic := range f.topics {
 		lag, done := int64(0), int64(0)
 		for p := range ends[i] {
-			at := max(0, committed[i][p])
+			at := max(0, committed[i][p].Offset)
 			lag += max(0, ends[i][p]-at)
 			done += at
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -131,10 +132,12 @@ func step(w *worker, rules modelRules) bool {
 
 // worker makes the worker that is in a state.
 func (c modelCase) worker(s modelState) *worker {
-	plan := &Plan{Topics: make([]Topic, 2), Subs: []Sub{{Feeds: []int32{0}}}}
+	plan := &Plan{Topics: make([]Topic, 2), Subs: []Sub{{Sources: []int32{0, 1}}}}
+	plan.Subs[0].Feeds = []int32{0}
+	layout := &Layout{Partitions: []int32{2, 2}, Tasks: []int32{2}}
 	shared := &shared{
 		plan: plan, log: slog.New(slog.DiscardHandler), counters: &Counters{}, flow: newFlow(plan), appetite: 1 << 20,
-		budget: newBudget(c.high * modelBytes),
+		budget: newBudget(c.high * modelBytes), align: newAlignment(plan, layout, time.Duration(c.drift)*time.Millisecond),
 	}
 	shared.budget.fetched.Store(c.others * modelBytes)
 	w := newWorker(shared, 0, modelClient{})
@@ -148,13 +151,24 @@ func (c modelCase) worker(s modelState) *worker {
 			Topic: at.Topic, Partition: at.Partition,
 			Handle: func(*engine.Meta, *connector.Record) error { return nil },
 		})
-		t.Seek(input, int64(s.done[i]), engine.Times{})
+		t.Seek(input, int64(s.done[i]), c.times(i, s.done[i]))
 		p := &partition{at: at, task: t, input: input, end: int64(len(c.logs[i])), pauses: s.pauses[i], told: s.pauses[i] != 0}
 		t.inputs = append(t.inputs, p)
 		w.parts[at] = p
 		c.bring(w, i, s.done[i], s.fetched[i])
 	}
 	return w
+}
+
+// times returns how far event time has come at a place of a partition.
+func (c modelCase) times(i int, done int8) engine.Times {
+	highest := int64(engine.NoTime)
+	for _, t := range c.logs[i][:done] {
+		if t >= 0 {
+			highest = max(highest, t)
+		}
+	}
+	return engine.Times{At: []int64{highest}}
 }
 
 // poll brings fetches.

@@ -3,6 +3,8 @@ package driver
 import (
 	"slices"
 	"testing"
+
+	"github.com/millrace/millrace/framework/internal/engine"
 )
 
 // The model of back pressure: a worker with one or two tasks of two inputs each and a small budget,
@@ -62,6 +64,49 @@ func chooseWithoutB2(t *task) (*partition, int) {
 	return t.choose()
 }
 
+// pressWithoutB4 compares with all partitions, those that are read to their ends too.
+func pressWithoutB4(w *worker) {
+	a := w.shared.align
+	w.shared.align = nil
+	w.press()
+	w.shared.align = a
+	slowest := int64(noMark)
+	for _, p := range w.parts {
+		slowest = min(slowest, p.watermark())
+	}
+	for _, p := range w.parts {
+		if at := p.watermark(); at != engine.NoTime && at > engine.Later(slowest, a.drift) {
+			w.pause(p, PauseAlignment)
+		} else {
+			w.resume(p, PauseAlignment)
+		}
+	}
+	w.tell()
+}
+
+// chooseWithAhead takes records by their times alone: those of an input that is ahead wait, and so do the others of its task.
+func chooseWithAhead(t *task) (*partition, int) {
+	ahead := map[*partition]bool{}
+	for _, p := range t.inputs {
+		if ahead[p] = p.pauses&PauseAlignment != 0; ahead[p] {
+			if p.empty() && p.lag() > 0 {
+				return nil, 0
+			}
+			p.pauses &^= PauseAlignment
+		}
+	}
+	best, n := t.choose()
+	for p, is := range ahead {
+		if is {
+			p.pauses |= PauseAlignment
+		}
+	}
+	if best != nil && ahead[best] {
+		return nil, 0
+	}
+	return best, n
+}
+
 // modelCase is what is explored.
 type modelCase struct {
 	name    string
@@ -71,6 +116,7 @@ type modelCase struct {
 	others  int64     // records that other workers hold of the budget, all the time
 	markers bool      // markers are shown to the driver, so that positions reach the end
 	held    bool      // the topic downstream may be too far behind, and may catch up, at any time
+	drift   int64     // ms that a partition may be ahead; 0: nothing is aligned
 }
 
 // limit is the budget and one fetch for each partition, in records.
@@ -84,6 +130,11 @@ var modelCases = []modelCase{
 	{name: "markers at the end", logs: [][]int64{{1, 3, -1}, {2, 4, 6, -1}}, fetch: 1, high: 2, markers: true},
 	{name: "others hold it all", logs: [][]int64{{1, 3, 5, 7}, {2, 4, 6, 8}}, fetch: 2, high: 2, others: 9, markers: true},
 	{name: "downstream comes and goes", logs: [][]int64{{1, 3, 5, 7}, {2, 4, 6, 8}}, fetch: 1, high: 2, markers: true, held: true},
+	{name: "aligned, one is fast", logs: [][]int64{{1, 2, 3, 4}, {1, 9, 17, 25}, {2, 3, 5}, {}}, fetch: 1, high: 3, markers: true, drift: 4},
+	{name: "aligned, one is empty", logs: [][]int64{{}, {1, 6, 11, 16}, {2, 7, 12}, {}}, fetch: 2, high: 3, markers: true, drift: 4},
+	{name: "aligned, one jumps", logs: [][]int64{{1, 90}, {2, 3, 91}, {1, 4, 92}, {95}}, fetch: 1, high: 3, markers: true, drift: 4},
+	{name: "aligned, markers only", logs: [][]int64{{-1, -1}, {1, 9, 17}, {2, 10, -1}, {}}, fetch: 1, high: 2, markers: true, drift: 4},
+	{name: "aligned, downstream comes and goes", logs: [][]int64{{1, 5, 9}, {2, 4, 6}, {20, 21}, {}}, fetch: 1, high: 3, markers: true, held: true, drift: 4},
 	{name: "two tasks", logs: [][]int64{{1, 3, 5}, {2, 4, 6}, {7, 8}, {1, 9}}, fetch: 1, high: 3, markers: true},
 }
 
@@ -116,6 +167,14 @@ func TestWithoutItsRulesBackPressureGetsStuck(t *testing.T) {
 		"B2: an input without lag is waited for": {
 			rules: func(r *modelRules) { r.choose = chooseWithoutB2 },
 			cases: []string{"interleaved", "one is short", "one is empty"},
+		},
+		"B4: partitions are aligned with those that are read to their ends": {
+			rules: func(r *modelRules) { r.press = pressWithoutB4 },
+			cases: []string{"aligned, one is fast", "aligned, one is empty"},
+		},
+		"B2: what is ahead of others is waited for": {
+			rules: func(r *modelRules) { r.choose = chooseWithAhead },
+			cases: []string{"aligned, one jumps"},
 		},
 		"B2: markers are not counted": {
 			turn:  func(c *modelCase) { c.markers = false },

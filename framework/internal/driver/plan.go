@@ -19,9 +19,19 @@ type Plan struct {
 	// sub-topology that writes it has tasks.
 	Repartitions int32
 	Hash         uint64
+	// Operators are the graph's nodes, for explanations.
+	Operators []Operator
 
 	// Build makes the task of a sub-topology. It may be called from several goroutines.
 	Build func(env TaskEnv) (*engine.Task, error)
+}
+
+// Operator is a node of the graph.
+type Operator struct {
+	Title    string // what descriptions and errors call it
+	Name     string // that it was given; "" if none was
+	Sub      int
+	HoldBack int64 // ms by which what it is given is behind the watermark of its task
 }
 
 // TaskEnv is what a task needs to know of where it runs.
@@ -44,6 +54,8 @@ type Topic struct {
 	Port  *Port // of an input that is emitted into; nil: the connector brings the records
 	// Idle is after how long without records an empty source partition is left out of the watermark; 0: never.
 	Idle time.Duration
+	// Disorder is the allowed disorder of a source's event times, ms.
+	Disorder int64
 	// SkipGap: reading goes on where the log begins when the committed offset is gone.
 	SkipGap bool
 	// Like is, for a repartition topic and for one of dead letters, the sub-topology that writes it, and for a changelog the

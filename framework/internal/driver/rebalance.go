@@ -105,6 +105,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		if err != nil {
 			return fmt.Errorf("topic %s, partition %d, group %s: %w; use another application name, or delete the group's offsets", in.Name, in.Partition, w.shared.plan.App, err)
 		}
+		in.EndsFrom = w.shared.endsFrom(a)
 		t.Seek(i, a.Offset, times)
 		p := &partition{at: a.Partition, task: t, input: i, end: a.End, told: true, committed: a.Offset, flushed: a.Offset, active: time.Now()}
 		t.inputs = append(t.inputs, p)
@@ -192,6 +193,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 			delete(w.parts, p.at)
 			w.shared.owned.leave(p.at, w.index)
 			w.shared.ending.left(p.at)
+			w.shared.align.clear(p.at)
 		}
 		for at := range p.task.restoring {
 			delete(w.stores, at)
@@ -212,7 +214,7 @@ func (w *worker) launch(t *task) {
 	w.dirty = true // the first flush tells those downstream its watermark
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.closing))
 	t.unstage = cancel
-	t.stages = w.shared.launch(ctx, t.Task, w.wake, w.faults.set)
+	t.stages = w.shared.launch(ctx, t.Task, w.wake, w.faults.set, &w.controls)
 	for i, p := range t.inputs {
 		if port := w.shared.plan.Topics[p.at.Topic].Port; port != nil {
 			host := newPortHost(w, t, i, port)
@@ -240,6 +242,9 @@ func (w *worker) ready() bool { return w.assigned && len(w.stores) == 0 }
 
 // drain brings everything processed to its end: flushed, acknowledged, committed. It waits as long as ctx.
 func (w *worker) drain(ctx context.Context) error {
+	if err := w.answered(ctx); err != nil {
+		return err
+	}
 	err := w.unload(ctx)
 	if flush := w.flush(); err == nil {
 		err = flush
@@ -273,6 +278,20 @@ func (w *worker) drain(ctx context.Context) error {
 	err = errors.Join(err, w.commitAll(ctx))
 	w.committed = time.Now()
 	return err
+}
+
+// answered waits for the commit in flight where nothing may be written before its answer.
+func (w *worker) answered(ctx context.Context) error {
+	if !w.shared.atomic || !w.committing {
+		return nil
+	}
+	select {
+	case r := <-w.commits:
+		w.commits <- r
+		return w.answer()
+	case <-ctx.Done():
+		return fmt.Errorf("a commit was not answered in time: what was processed since the last one is read again: %w", ctx.Err())
+	}
 }
 
 // unload lets operators hand on what they keep back, and waits for the stages, as long as ctx.

@@ -26,6 +26,7 @@ type Config struct {
 	CommitEvery time.Duration // 0: 1 s
 	Shutdown    time.Duration // 0: 20 s
 	PurgeEvery  time.Duration // 0: 30 s
+	MaxDrift    time.Duration // how far a source partition may be ahead of the slowest in event time; 0: any distance
 	Bounded     bool          // end when all that the sources hold at the start is processed
 	Replication int16         // of internal topics; 0: the brokers' default
 	Logger      *slog.Logger
@@ -33,6 +34,7 @@ type Config struct {
 	OnRestore   func(RestoreEvent) // called from one goroutine at a time
 	Counters    *Counters
 	Owned       *Owned
+	Progress    *Progress // nil: nobody wants to know
 }
 
 // State is what an application is doing.
@@ -63,11 +65,13 @@ type shared struct {
 	budget   *Budget
 	counters *Counters
 	owned    *Owned
+	progress *Progress
 	ending   *ending // nil: unbounded
 	combine  int64   // bytes for each combiner
 	appetite int64   // bytes in its queues with which a worker asks for no more
 	flow     *flow
 	through  *through
+	align    *alignment // nil: nothing is aligned
 	leaving  leaving
 	atomic   bool   // the connector commits what was written with the positions
 	graph    uint32 // number of this run in its process
@@ -129,12 +133,17 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 	}
 	s.flow = newFlow(c.Plan)
 	s.through = newThrough(c.Plan, admin)
+	s.align = newAlignment(c.Plan, s.layout, c.MaxDrift)
 	s.atomic = c.Connector.Capabilities().Atomic
 	s.graph = graphs.Add(1)
 	if s.owned == nil {
 		s.owned = &Owned{}
 	}
 	s.owned.begin(c.Plan, s.layout)
+	if s.progress = c.Progress; s.progress == nil {
+		s.progress = &Progress{}
+	}
+	s.progress.begin(c.Plan, s.layout)
 	if c.Bounded {
 		if s.ending, err = newEnding(c.Plan, s.layout, s.owned); err != nil {
 			return nil, err
@@ -157,6 +166,8 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	s.appetite = min(c.BudgetBytes/int64(n)/4, 8<<20)
 	byWorker := make([]atomic.Int64, n)
 	s.counters.lag.Store(&byWorker)
+	tasksBy := make([]atomic.Pointer[[]TaskProgress], n)
+	s.progress.byWorker.Store(&tasksBy)
 	s.ready = make([]bool, n)
 	process := processID()
 	for i := range n {
@@ -181,6 +192,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	var supervision sync.WaitGroup
 	var boundedErr error
 	supervision.Go(func() { s.flow.watch(running, admin, s) })
+	supervision.Go(func() { s.align.watch(running, admin, s) })
 	if s.ending != nil {
 		s.ending.workers = s.workers
 		supervision.Go(func() { boundedErr = s.ending.wait(running, admin); stop() })

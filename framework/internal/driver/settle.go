@@ -19,11 +19,13 @@ func (w *worker) begin() {
 
 // flush ends the running round.
 func (w *worker) flush() error {
+	now := time.Now()
 	for _, t := range w.tasks {
 		if !t.runs() {
 			continue
 		}
 		collect(t.Task, t.stages)
+		t.Clock(now.UnixNano()) // which says what watermarks are to be sent
 		if err := t.Flush(); err != nil {
 			t.failed = true
 			return err
@@ -49,7 +51,6 @@ func (w *worker) flush() error {
 	w.unsaved = w.shared.atomic
 	w.begin()
 	r.release()
-	now := time.Now()
 	w.busyFor = w.shared.busyFor(w.processed, now.Sub(w.flushed), w.lag())
 	w.dirty, w.flushed, w.processed = false, now, 0
 	return nil
@@ -145,10 +146,14 @@ func (w *worker) patience() time.Duration {
 		if !t.runs() {
 			continue
 		}
-		if p, _ := t.choose(); p != nil && !w.barrier && !w.shared.budget.blocked() || t.Looping() {
+		if p, _ := t.choose(); (p != nil && !w.barrier || t.Looping()) && !w.shared.budget.blocked() {
 			return 0
 		}
-		if at := min(t.Wake(), t.Telling(), w.idleAt(t)); at != engine.Never {
+		at := min(t.Wake(), w.idleAt(t))
+		if telling := t.Telling(); !w.shared.atomic || telling > now.UnixNano() { // else it waits for the next commit
+			at = min(at, telling)
+		}
+		if at != engine.Never {
 			wait = min(wait, time.Duration(at-now.UnixNano()))
 		}
 	}
@@ -156,7 +161,7 @@ func (w *worker) patience() time.Duration {
 		return max(0, wait)
 	}
 	switch {
-	case w.shared.atomic && (w.dirty || w.unsaved || w.retrying) && !w.holding():
+	case w.shared.atomic && (w.unflushed(now) || w.unsaved || w.retrying) && !w.holding():
 		wait = min(wait, w.commitAfterAtomic()-now.Sub(w.committed))
 	case w.dirty && !w.shared.atomic:
 		wait = min(wait, w.flushAfter()-now.Sub(w.flushed))

@@ -106,15 +106,15 @@ func (a *simAdmin) Ends(_ context.Context, names []string) ([][]int64, error) {
 	return ends, nil
 }
 
-func (a *simAdmin) Committed(_ context.Context, _ string, names []string) ([][]int64, error) {
+func (a *simAdmin) Committed(_ context.Context, _ string, names []string) ([][]connector.Position, error) {
 	a.sim.mu.Lock()
 	defer a.sim.mu.Unlock()
-	committed := make([][]int64, len(names))
+	committed := make([][]connector.Position, len(names))
 	for i, name := range names {
 		for _, l := range a.sim.topics[name] {
-			at := int64(-1)
+			at := connector.Position{Offset: -1}
 			if p, ok := a.sim.committed[l.at]; ok {
-				at = p.Offset
+				at = connector.Position{Offset: p.Offset, Metadata: p.Metadata}
 			}
 			committed[i] = append(committed[i], at)
 		}

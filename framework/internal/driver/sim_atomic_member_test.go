@@ -47,7 +47,7 @@ func (m *atomicMember) Write(outs []connector.Out, acked func(int, error)) {
 	bytes := make([]int, len(outs))
 	for i, o := range outs {
 		bytes[i] = int(outBytes(&o))
-		o.Key, o.Value = clone(o.Key), clone(o.Value)
+		o.Key, o.Value, o.Headers = clone(o.Key), clone(o.Value), cloneHeaders(o.Headers)
 		m.unsaved = append(m.unsaved, o)
 	}
 	time.AfterFunc(s.upTo(s.faults.ack), func() {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/millrace/millrace/framework/connector"
-	"github.com/millrace/millrace/framework/internal/engine"
 )
 
 func (m *member) Commit(ctx context.Context, positions []connector.Position) error {
@@ -78,24 +77,6 @@ func (m *member) store(positions []connector.Position, as map[simPlace]*holding)
 		return refused
 	}
 	return nil
-}
-
-// checkPosition: positions go forward, and operator time goes with them.
-func (s *sim) checkPosition(at simPlace, p connector.Position) {
-	// After a loss a commit that was on its way may count for the next ownership: it repeats some records, no more.
-	if p.Offset < s.committed[at].Offset && s.hits["lost"] == 0 || p.Offset > s.log(at).end() {
-		s.violate(commitsFollowAcks, "%s is committed at %d after %d, and ends at %d", at, p.Offset, s.committed[at].Offset, s.log(at).end())
-		return
-	}
-	highest := int64(engine.NoTime)
-	for _, r := range s.log(at).records[:p.Offset] {
-		if !r.hidden && !r.control {
-			highest = max(highest, r.time)
-		}
-	}
-	if times, err := engine.DecodeTimes(p.Metadata); err != nil || len(times.At) != 1 || times.At[0] != highest {
-		s.violate(commitsFollowAcks, "%s is committed at %d with time %v (%v), its highest is %d", at, p.Offset, times.At, err, highest)
-	}
 }
 
 func (m *member) Purge(positions []connector.Position) {

@@ -65,7 +65,7 @@ func (l *heldLines) commit(places []simPlace) {
 		}
 		to := max(l.checked[at], s.committed[at].Offset)
 		for _, r := range s.log(at).records[l.checked[at]:to] {
-			if r.hidden || r.control {
+			if !r.data() {
 				continue
 			}
 			if g.lines && !l.out[string(r.value)] {
@@ -105,7 +105,7 @@ func (l *heldLines) final(graceful bool) {
 	got := map[string]int64{}
 	for _, log := range l.sim.topics[simCounts] {
 		for _, r := range log.records {
-			if !r.hidden && !r.control {
+			if r.data() {
 				got[string(r.key)] = number(r.value)
 			}
 		}
@@ -125,7 +125,7 @@ func (l *heldLines) order(graceful bool) {
 	next := map[string]int{}
 	for _, log := range l.sim.topics[simCopies] {
 		for _, r := range log.records {
-			if r.hidden || r.control {
+			if !r.data() {
 				continue
 			}
 			for line := range strings.FieldsSeq(string(r.value)) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,9 +30,11 @@ type sim struct {
 	onCommit  func(places []simPlace) // called with mu held, if set; so is the next
 	onAck     func(at simPlace, r *simRecord)
 	wrong     []violation
-	hits      map[string]int // how often each fault came true
-	refuse    string         // the next write to this topic is refused for good
-	ahead     int64          // records that repartition topics seem to hold beyond their end
+	hits      map[string]int    // how often each fault came true
+	refuse    string            // the next write to this topic is refused for good
+	ahead     int64             // records that repartition topics seem to hold beyond their end
+	stuck     map[simPlace]bool // nothing is fetched from these
+	restoring time.Duration     // how long a restoration takes
 }
 
 // simFaults are chances of what may go wrong, each from 0 to 1.
@@ -77,6 +80,7 @@ type violation struct{ invariant, what string }
 const (
 	commitsFollowAcks   = "a commit is never ahead of acknowledged outputs"
 	commitsAreOwners    = "only owners commit"
+	timesGoWithOffsets  = "operator time is committed with the offset that it belongs to"
 	memoryIsBounded     = "memory is bounded"
 	lagGoesToZero       = "lag goes to zero"
 	countsAreNotTooLow  = "counts are never too low"
@@ -160,6 +164,9 @@ func (s *sim) append(at simPlace, r simRecord) int64 {
 		l.records = append(l.records, simRecord{hidden: true}, simRecord{control: true})
 	}
 	l.records = append(l.records, r)
+	if c, told := r.told(); told {
+		s.trace("%s@%d: %+v", at, l.end()-1, c)
+	}
 	s.group.notify()
 	return l.end() - 1
 }
@@ -181,11 +188,19 @@ func (l *simLog) read(from, limit int64, markers bool) (records []connector.Reco
 			continue
 		}
 		records = append(records, connector.Record{
-			Offset: next, Time: r.time, Key: clone(r.key), Value: clone(r.value), Headers: r.headers, Control: r.control,
+			Offset: next, Time: r.time, Key: clone(r.key), Value: clone(r.value), Headers: cloneHeaders(r.headers), Control: r.control,
 		})
 		bytes += int64(len(r.key)+len(r.value)) + 64
 	}
 	return records, bytes, next
+}
+
+func cloneHeaders(headers []connector.Header) []connector.Header {
+	headers = slices.Clone(headers)
+	for i := range headers {
+		headers[i].Value = clone(headers[i].Value)
+	}
+	return headers
 }
 
 func clone(b []byte) []byte {
@@ -200,6 +215,9 @@ func scribble(records []connector.Record) {
 	for _, r := range records {
 		copy(r.Key, bytes.Repeat([]byte{0xee}, len(r.Key)))
 		copy(r.Value, bytes.Repeat([]byte{0xee}, len(r.Value)))
+		for _, h := range r.Headers {
+			copy(h.Value, bytes.Repeat([]byte{0xee}, len(h.Value)))
+		}
 	}
 }
 
@@ -207,7 +225,7 @@ func scribble(records []connector.Record) {
 func (s *sim) uncommitted(topic string) (n int) {
 	for _, l := range s.topics[topic] {
 		for _, r := range l.records[max(l.start, s.committed[l.at].Offset):] {
-			if !r.hidden && !r.control {
+			if r.data() {
 				n++
 			}
 		}

@@ -180,7 +180,7 @@ func (m *member) gather(records bool) (b connector.Batch, next time.Duration, er
 	for _, at := range sortedPlaces(m.owned) {
 		h := m.owned[at]
 		switch l := s.log(at); {
-		case h.paused && s.plant != plantUnasked || h.next >= l.end():
+		case h.paused && s.plant != plantUnasked || h.next >= l.end() || s.stuck[at]:
 		case now.Before(h.ready):
 			next = min(next, h.ready.Sub(now))
 		default:
@@ -254,7 +254,7 @@ func (m *member) Restore(ps []connector.Partition) {
 	defer m.sim.mu.Unlock()
 	for _, p := range ps {
 		at := m.place(p)
-		m.restores[at] = &restoring{end: m.sim.log(at).end(), ready: time.Now().Add(m.sim.upTo(m.sim.faults.fetch))}
+		m.restores[at] = &restoring{end: m.sim.log(at).end(), ready: time.Now().Add(m.sim.restoring + m.sim.upTo(m.sim.faults.fetch))}
 	}
 }
 

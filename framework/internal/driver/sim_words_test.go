@@ -118,7 +118,7 @@ func (w *words) commit(places []simPlace) {
 		to := max(w.checked[at], s.committed[at].Offset) // going back is found elsewhere
 		for _, r := range s.log(at).records[w.checked[at]:to] {
 			switch {
-			case r.hidden || r.control:
+			case !r.data():
 			case at.topic == simLines || at.topic == simMore:
 				if id := lineID(r.value); !w.copied[id] {
 					s.violate(commitsFollowAcks, "%s is committed at %d and the copy of %s is not acknowledged", at, to, id)
@@ -148,7 +148,7 @@ func (w *words) final(graceful bool) {
 	want := map[string]int64{}
 	for _, l := range slices.Concat(s.topics[simLines], s.topics[simMore]) {
 		for _, r := range l.records {
-			if !r.hidden && !r.control {
+			if r.data() {
 				for _, word := range strings.Fields(string(r.value))[1:] {
 					want[word]++
 				}
@@ -177,7 +177,7 @@ func (w *words) last(topic string) map[string]int64 {
 	last := map[string]int64{}
 	for _, l := range w.sim.topics[topic] {
 		for _, r := range l.records {
-			if !r.hidden && !r.control {
+			if r.data() {
 				last[string(r.key)] = number(r.value)
 			}
 		}
@@ -190,7 +190,7 @@ func (w *words) order(graceful bool) {
 	next := map[string]int{}
 	for _, l := range w.sim.topics[simCopies] {
 		for _, r := range l.records {
-			if r.hidden || r.control {
+			if !r.data() {
 				continue
 			}
 			key, n := string(r.key), 0

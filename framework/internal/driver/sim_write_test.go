@@ -30,7 +30,11 @@ type flight struct {
 var simHash = maphash.MakeSeed()
 
 func sum(o *connector.Out) uint64 {
-	return maphash.Bytes(simHash, o.Key)*31 + maphash.Bytes(simHash, o.Value)
+	all := maphash.Bytes(simHash, o.Key)*31 + maphash.Bytes(simHash, o.Value)
+	for _, h := range o.Headers {
+		all = all*31 + maphash.Bytes(simHash, h.Value)
+	}
+	return all
 }
 
 func outBytes(o *connector.Out) int64 { return int64(len(o.Key) + len(o.Value)) }
@@ -106,7 +110,7 @@ func (m *member) land(p *pipe) {
 		if sum(o) != f.sums[i] {
 			m.sim.violate(bytesStayUntilAcked, "%s: a record for %s changed after it was written", m, p.at)
 		}
-		at := m.sim.append(p.at, simRecord{time: o.Time, key: clone(o.Key), value: clone(o.Value), headers: o.Headers})
+		at := m.sim.append(p.at, simRecord{time: o.Time, key: clone(o.Key), value: clone(o.Value), headers: cloneHeaders(o.Headers)})
 		if i == 0 {
 			f.offset = at
 		}
@@ -138,7 +142,7 @@ func (m *member) confirm(p *pipe) {
 
 func (s *sim) acknowledge(at simPlace, r *simRecord) {
 	r.acked = true
-	if s.onAck != nil {
+	if s.onAck != nil && r.data() {
 		s.onAck(at, r)
 	}
 }

@@ -14,17 +14,19 @@ import (
 // stage runs what is behind a buffer on a goroutine of its own. The task in front is a worker's, or another stage. Both
 // meet in the buffer's queue, and in a handover: what the stage made and up to which record of the queue it is done.
 type stage struct {
-	inner  *engine.Stage
-	stages []*stage // behind this one
-	shared *shared
-	pool   engine.Pool
-	used   *engine.Arena // of the handover that was taken last; only the stage's goroutine uses it
-	up     func()        // tells the one in front that there is something to take
-	fail   func(error)
-	news   chan struct{} // capacity 1: the queue got a record, a handover was taken, or the stage is to drain
-	ended  chan struct{} // closed when the goroutine is gone
-	drain  atomic.Bool   // what is kept back is to be handed on, until nothing is left
-	keeps  bool          // of the last handover; for the one in front
+	inner    *engine.Stage
+	stages   []*stage // behind this one
+	shared   *shared
+	pool     engine.Pool
+	used     *engine.Arena // of the handover that was taken last; only the stage's goroutine uses it
+	up       func()        // tells the one in front that there is something to take
+	fail     func(error)
+	every    *atomic.Int64 // ns between two control records to a partition
+	news     chan struct{} // capacity 1: the queue got a record, a handover was taken, or the stage is to drain
+	ended    chan struct{} // closed when the goroutine is gone
+	drain    atomic.Bool   // what is kept back is to be handed on, until nothing is left
+	keeps    bool          // of the last handover; for the one in front
+	controls int64         // control records that the stage and those behind it wrote; for the one in front
 
 	mu     sync.Mutex // guards what follows
 	handed *handover  // not taken yet
@@ -37,16 +39,16 @@ type handover struct {
 	failures           []engine.Failure
 	drops              [engine.Reasons]int64
 	keeps              bool // what is left in the stage waits for the clock, not for work
+	controls           int64
 }
 
 // launch starts the stages behind a task. They end with ctx.
-func (s *shared) launch(ctx context.Context, t *engine.Task, up func(), fail func(error)) (stages []*stage) {
+func (s *shared) launch(ctx context.Context, t *engine.Task, up func(), fail func(error), every *atomic.Int64) (stages []*stage) {
 	for _, inner := range t.Stages() {
-		st := &stage{inner: inner, shared: s, up: up, fail: fail, news: make(chan struct{}, 1), ended: make(chan struct{})}
+		st := &stage{inner: inner, shared: s, up: up, fail: fail, every: every, news: make(chan struct{}, 1), ended: make(chan struct{})}
 		inner.Notify, inner.Freed = st.wake, up
-		inner.ControlEvery = int64(controlEvery)
 		inner.Draining = func() { st.drain.Store(true); st.wake() }
-		st.stages = s.launch(ctx, inner.Task, st.wake, fail)
+		st.stages = s.launch(ctx, inner.Task, st.wake, fail, every)
 		inner.Begin(st.pool.NewArena())
 		go func() { // wait waits for it
 			defer close(st.ended)
@@ -69,6 +71,7 @@ func (s *stage) run(ctx context.Context) {
 	flushed, dirty := time.Now(), false
 	for ctx.Err() == nil {
 		now := time.Now()
+		s.inner.ControlEvery = s.every.Load()
 		worked, err := s.turn(now)
 		dirty = dirty || s.inner.Telling() <= now.UnixNano()
 		if dirty = dirty || worked; err == nil && dirty && (!worked || now.Sub(flushed) > s.shared.flushBusy) {
@@ -124,11 +127,13 @@ func (s *stage) turn(now time.Time) (worked bool, err error) {
 
 // patience is how long there may be nothing to do.
 func (s *stage) patience(now time.Time, dirty bool) time.Duration {
-	wait := time.Minute
+	wait, at := time.Minute, s.inner.Task.Wake()
 	if dirty {
 		wait = s.shared.flushBusy // the handover before is not taken yet
+	} else {
+		at = min(at, s.inner.Telling())
 	}
-	if at := min(s.inner.Task.Wake(), s.inner.Telling()); at != engine.Never {
+	if at != engine.Never {
 		wait = min(wait, time.Duration(at-now.UnixNano()))
 	}
 	return max(wait, 0)
@@ -151,6 +156,10 @@ func (s *stage) hand(rests bool) (bool, error) {
 	ready := s.inner.Ready()
 	h := &handover{changelog: slices.Clone(ready.Changelog), outputs: slices.Clone(ready.Outputs)}
 	h.below, h.failures = s.inner.Finished()
+	for _, behind := range s.stages {
+		h.controls += behind.controls
+	}
+	h.controls += s.inner.Controls()
 	h.drops, h.keeps = s.inner.Dropped(), rests && s.inner.Holding() && !busy(s.stages)
 	s.used = s.inner.Arena()
 	s.inner.Done()
@@ -173,7 +182,7 @@ func collect(t *engine.Task, stages []*stage) (some bool) {
 		t.Adopt(h.changelog, h.outputs)
 		t.Dropped(h.drops)
 		s.inner.Finish(h.below, h.failures)
-		s.keeps = h.keeps
+		s.keeps, s.controls = h.keeps, h.controls
 		s.mu.Lock()
 		s.handed = nil
 		s.mu.Unlock()

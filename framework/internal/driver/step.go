@@ -120,6 +120,7 @@ func (w *worker) process(p *partition, n int) error {
 		p.task.failed = true
 		return err
 	}
+	w.overtook(p)
 	w.write(p.task)
 	return nil
 }

@@ -21,6 +21,7 @@ type task struct {
 
 	records int64 // counted so far
 	drops   [engine.Reasons]int64
+	told    int64 // control records counted so far
 }
 
 // partition is one source partition that a worker owns.
@@ -36,6 +37,7 @@ type partition struct {
 	told   bool      // the client was told to pause
 	ended  bool      // of a bounded run: it was read to its end, and is not read any further
 	active time.Time // when it was last known to have records, or not to be read
+	waits  time.Time // since when it is ahead of others
 
 	flushed   int64 // position of the last round
 	committed int64 // the offset committed last, or where it was assigned
@@ -70,7 +72,7 @@ func (p *partition) awaited() bool {
 }
 
 // choose returns the input to process next and how many of its records: those of the queue's first run that are not
-// later than the head of any other queue. nil: nothing to do, or an input is awaited.
+// later than the head of any other queue. nil: nothing to do, or an input is awaited. One that is ahead of others waits.
 func (t *task) choose() (*partition, int) {
 	if t.Blocked() {
 		return nil, 0
@@ -83,6 +85,9 @@ func (t *task) choose() (*partition, int) {
 			if p.awaited() {
 				return nil, 0
 			}
+			continue
+		}
+		if p.pauses&PauseAlignment != 0 {
 			continue
 		}
 		if engine.IsControl(p.head()) { // the time of a control record is the clock's

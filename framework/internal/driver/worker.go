@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace/millrace/framework/connector"
@@ -37,13 +38,16 @@ type worker struct {
 	settled    []partitionPosition // of the last round that is acknowledged, not committed yet
 	commits    chan commitResult   // answers of the one commit in flight
 	committing bool
-	retrying   bool // the last commit failed: the next one waits for its time
-	refused    bool // the last commit was refused in part: letting go does not wait for a better answer
-	unsaved    bool // an atomic connector has got something since the last commit
-	barrier    bool // of an atomic connector: nothing is processed until what is processed is committed
+	retrying   bool         // the last commit failed: the next one waits for its time
+	refused    bool         // the last commit was refused in part: letting go does not wait for a better answer
+	unsaved    bool         // an atomic connector has got something since the last commit
+	controls   atomic.Int64 // ns between two control records to a partition; stages read it
+	waits      atomic.Bool  // a partition of its is ahead of others
+	barrier    bool         // of an atomic connector: nothing is processed until what is processed is committed
 	committed  time.Time
 	purged     time.Time
-	assigned   bool // it heard of an assignment
+	told       time.Time // when it told how far its tasks are
+	assigned   bool      // it heard of an assignment
 	faults     faults
 	unanswered []connector.Event // of the last poll, whose Done is still to be called
 	closing    context.Context   // ends when a stop has taken too long
@@ -59,6 +63,7 @@ func newWorker(s *shared, index int, client connector.Worker) *worker {
 		commits: make(chan commitResult, 1), wakeup: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		flushed: now, committed: now, purged: now, busyFor: s.flushBusy,
 	}
+	w.controls.Store(int64(controlEvery))
 	w.begin()
 	return w
 }
@@ -212,7 +217,11 @@ func (w *worker) count() {
 			}
 		}
 		t.drops = drops
+		controls := t.controls()
+		c.Controls.Add(controls - t.told)
+		t.told = controls
 	}
+	w.progress(time.Now())
 	(*c.lag.Load())[w.index].Store(w.lag())
 	c.Held.Store(w.shared.budget.used())
 }

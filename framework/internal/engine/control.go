@@ -27,8 +27,12 @@ func (t *Task) Feeds() (partitions int64) {
 	return partitions
 }
 
+// endEvery is the time between two control records that say that a task has ended: whoever is given a partition of the topic
+// later than the first one was read hears of it, too. ns.
+const endEvery = 1e9
+
 // tell writes control records: after all that this flush made, where the watermark rose and the interval since the last one is
-// over, where a flag changed, and at the first flush.
+// over, where a flag changed, at the first flush, and again and again that the input has ended.
 func (t *Task) tell() {
 	t.telling = Never
 	for _, f := range t.feeds {
@@ -40,15 +44,25 @@ func (t *Task) tell() {
 			}
 		}
 		c.idle = t.idle()
-		rose := !f.spoken || c.watermark > f.told.watermark
-		if f.spoken && !rose && c.idle == f.told.idle && c.ended == f.told.ended {
-			continue
-		}
-		if due := f.at + t.ControlEvery; f.spoken && c.idle == f.told.idle && c.ended == f.told.ended && t.now < due {
-			t.telling = min(t.telling, due)
-			continue
+		again := max(t.ControlEvery, endEvery)
+		if f.spoken && c.idle == f.told.idle && c.ended == f.told.ended {
+			due := f.at + t.ControlEvery
+			switch {
+			case c.watermark > f.told.watermark:
+			case c.ended:
+				due = f.at + again
+			default:
+				continue
+			}
+			if t.now < due {
+				t.telling = min(t.telling, due)
+				continue
+			}
 		}
 		f.spoken, f.told, f.at = true, c, t.now
+		if c.ended {
+			t.telling = min(t.telling, t.now+again)
+		}
 		value := t.arena.End(c.append(t.arena.Begin()))
 		headers := []connector.Header{{Key: ReservedHeader, Value: value}}
 		for p := range f.parts {

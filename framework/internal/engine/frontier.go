@@ -134,6 +134,7 @@ func (in *Input) hear(r *connector.Record) error {
 	if err != nil {
 		return err
 	}
+	c.ended = c.ended && r.Offset >= in.EndsFrom
 	in.front = in.front.heard(c)
 	return nil
 }

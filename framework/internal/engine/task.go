@@ -40,6 +40,8 @@ type Task struct {
 	watermark int64      // reached
 	due       int64      // no operator is due before the watermark reaches it
 	closing   bool       // an operator that is due has not handed on all
+	lags      bool       // the watermark is behind what the inputs allow, since an operator waited
+	sought    bool       // inputs were set, and the watermark follows before the next record
 	reaching  bool       // it is handing on
 	feeds     []*feed
 	telling   int64
@@ -80,6 +82,8 @@ type Input struct {
 	Failed   func(place int64, err error) // is told of a record that was held; nil: Await's function is
 	// Upstream is how many tasks write the repartition topic; 0: it is a source.
 	Upstream int
+	// EndsFrom is the offset from which on it counts that an upstream task has ended: what lies before may be another run's.
+	EndsFrom int64
 
 	position int64 // the next offset to read
 	time     int64 // partition time: highest event time read, NoTime before the first
@@ -216,7 +220,7 @@ func (t *Task) Seek(input int, offset int64, times Times) {
 		in.time = times.At[0]
 	}
 	in.flushed = position{offset, in.now()}
-	t.advance()
+	t.sought = true // what stores have that is due comes before the watermark passes it: they are restored later
 }
 
 // Step processes records of one input in order and returns how many it took. Records below the position are skipped:
@@ -232,6 +236,11 @@ func (t *Task) Step(input int, records []connector.Record) (n int, err error) {
 			err = t.fail(&OperatorError{Err: panicError(p), Stack: string(debug.Stack())})
 		}
 	}()
+	if t.sought {
+		if t.sought = false; t.pause() {
+			return 0, t.failed
+		}
+	}
 	m := &in.meta
 	t.current = m
 	for n < len(records) {
@@ -361,6 +370,9 @@ func (in *Input) Birth() int64 {
 func (t *Task) Flush() (err error) {
 	if t.failed != nil {
 		return t.failed
+	}
+	if !t.Closing() {
+		t.advance() // an operator may have let go of a record that the watermark waited for
 	}
 	t.flushing = true
 	for i := len(t.flushes) - 1; i >= 0 && (err == nil || t.forgiving()); i-- {

@@ -68,9 +68,15 @@ func (t *Task) target() int64 {
 	return lowest
 }
 
-// advance brings the watermark to where the inputs allow.
+// advance brings the watermark to where the inputs allow. While an operator waits with what it was given (a gate is shut) it stays:
+// what waits is on time yet when it is handed on.
 func (t *Task) advance() {
 	target := t.target()
+	if t.gates != nil {
+		if t.lags = target > t.watermark && t.shut(); t.lags {
+			return
+		}
+	}
 	if target < t.due {
 		t.watermark = max(t.watermark, target)
 		return
@@ -117,6 +123,9 @@ func (t *Task) through(target int64) error {
 				left -= n
 			}
 		}
+		if t.shut() {
+			return nil
+		}
 		t.watermark = reached
 	}
 }
@@ -132,11 +141,11 @@ func (t *Task) nextDue() int64 {
 // Watermark returns the partition's watermark. While an operator of the framework's own holds a record for later it stays
 // where it was before that record, which is on time yet when it is handed on.
 func (in *Input) Watermark() int64 {
-	if in.ended {
-		return EndOfInput
-	}
 	at := in.now()
-	if in.keeping > 0 {
+	switch {
+	case in.ended && in.keeping == 0:
+		return EndOfInput
+	case in.keeping > 0:
 		at = in.held[slices.IndexFunc(in.held, func(h *held) bool { return h.keepsTime })].moment
 	}
 	return in.watermarkAt(at)
@@ -197,5 +206,5 @@ func (t *Task) Ended() bool {
 	return t.watermark == EndOfInput && !t.closing && t.target() == EndOfInput
 }
 
-// Closing says that operators have not handed on all that is due at the watermark.
-func (t *Task) Closing() bool { return t.closing || t.timely(t.target()) }
+// Closing says that operators have not handed on all that is due at the watermark, or that it waited for one of them.
+func (t *Task) Closing() bool { return t.closing || t.lags || t.timely(t.target()) }

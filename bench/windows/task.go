@@ -1,0 +1,40 @@
+package main
+
+import (
+	"time"
+
+	"github.com/millrace/millrace/framework"
+	"github.com/millrace/millrace/framework/codec"
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/frameworktest"
+)
+
+// task is the framework's side: a task from Step to what it wants written.
+type task struct {
+	*frameworktest.Task
+	windows, total, bytes int64
+}
+
+func newTask(disorder time.Duration, cut func(framework.Grouped[string, []byte]) framework.Windowed[string, []byte]) *task {
+	in := frameworktest.Topic("in", codec.String, codec.Bytes).Disorder(disorder)
+	out := frameworktest.Topic("out", codec.String, codec.Int64)
+	return &task{Task: frameworktest.NewTask(nil, func(t *framework.Topology) {
+		cut(t.From(in).Grouped()).Emit(framework.OnClose).Count("counts").Stream().To(out)
+	}, 0)}
+}
+
+func (t *task) take(records []connector.Record) { t.Step(records) }
+
+func (t *task) flush() {
+	t.Flush(func(topic string, o *connector.Out) {
+		if t.bytes += int64(len(o.Key) + len(o.Value)); topic == "out" {
+			n, _ := codec.Int64.Decode(o.Value)
+			t.windows++
+			t.total += n
+		}
+	})
+}
+
+func (t *task) end() { t.End() }
+
+func (t *task) results() (windows, total int64) { return t.windows, t.total }
