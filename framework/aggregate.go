@@ -62,7 +62,7 @@ func usable[V, A any](n *node, kind, name string, a Aggregator[V, A]) Aggregator
 	if a.shared != nil {
 		n.topology.fault(fmt.Errorf("%s %s: %w", kind, name, a.shared))
 	}
-	return a
+	return a.of(n.values)
 }
 
 // fold adds the node that keeps one accumulator a key: the operator behind Count, Reduce and Aggregate.

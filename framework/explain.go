@@ -203,7 +203,7 @@ func (x *explaining) standing(t *driver.TaskProgress, in *driver.InputProgress) 
 		return InputKept
 	case between && in.Slowest < 0 || between && in.Lag == 0:
 		return InputWaits
-	case in.Pauses != 0 && in.Lag != 0:
+	case in.Pauses != 0: // whether there is anything to be read is not known then
 		return InputPaused
 	case in.Lag > 0:
 		return InputLagging

@@ -17,7 +17,7 @@ func (e Explanation) String() string {
 	case len(e.Path) == 0 || e.Path[0].Standing == TaskNotHere:
 		fmt.Fprintf(&s, "has %d tasks, and none of them runs in this process", e.Of)
 	default:
-		fmt.Fprintf(&s, "waits: %s, %s", e.watermark(), e.Path[len(e.Path)-1].because())
+		fmt.Fprintf(&s, "waits: %s %s", e.watermark(), e.Path[len(e.Path)-1].because())
 	}
 	s.WriteByte('\n')
 	for _, step := range e.Path {
@@ -34,11 +34,11 @@ func (e Explanation) String() string {
 func (e Explanation) watermark() string {
 	switch {
 	case e.Watermark.IsZero():
-		return "its watermark is not known"
+		return "its watermark, which is not known yet,"
 	case e.HoldBack > 0:
-		return fmt.Sprintf("its watermark, %s (%s behind that of its task)", rfc(e.Watermark), e.HoldBack)
+		return fmt.Sprintf("its watermark, %s (%s behind that of its task),", rfc(e.Watermark), e.HoldBack)
 	}
-	return "its watermark, " + rfc(e.Watermark)
+	return "its watermark, " + rfc(e.Watermark) + ","
 }
 
 // because says what holds a task back.
@@ -52,7 +52,7 @@ func (s Step) because() string {
 	case InputLagging:
 		return fmt.Sprintf("%s has %d records that are to be read", where, s.Lag)
 	case InputPaused:
-		return fmt.Sprintf("%s is not read for now, with %d records to come: paused for %s", where, s.Lag, strings.Join(s.Pauses, ", "))
+		return fmt.Sprintf("%s is not read for now: paused for %s", where, strings.Join(s.Pauses, ", "))
 	case InputKept:
 		return where + " an operator keeps records of for later"
 	case TaskRestores:

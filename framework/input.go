@@ -32,6 +32,9 @@ func NewInput[V any](name string) *Input[V] { return &Input[V]{name: name} }
 // operator of the same graph ErrInside, as far as the value's own processing would be waited for.
 //
 // Behind a Buffer, and behind a topic that the graph writes and reads, an error is not the receipt's: it stops the application.
+//
+// A stop of the application is the end of its inputs: event time goes to its end, and windows that are open hand on what they
+// have, since nothing of it is there afterwards.
 func (i *Input[V]) Emit(ctx context.Context, v V) error { return i.emit(ctx, v, true, 0) }
 
 // EmitAt is Emit with an event time, to the millisecond.

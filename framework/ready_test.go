@@ -2,6 +2,7 @@ package framework_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -67,6 +68,50 @@ func TestReadyAggregatesThroughTheGraph(t *testing.T) {
 			t.Errorf("got %s, want %s", got, name)
 		}
 	}
+}
+
+// Behind the buffer another goroutine reads what was handed on, while the store's accumulator goes on.
+func TestAccumulatorsThatWereHandedOnMayBeReadAnywhere(t *testing.T) {
+	for name, build := range map[string]func(g framework.Grouped[int, int], seen func(int)){
+		"DistinctOf": func(g framework.Grouped[int, int], seen func(int)) {
+			behindABuffer(g, framework.DistinctOf(inc), func(s framework.Set[int]) { seen(len(s.Sorted(cmp.Compare[int]))) })
+		},
+		"ApproxDistinctOf": func(g framework.Grouped[int, int], seen func(int)) {
+			behindABuffer(g, framework.ApproxDistinctOf(inc), func(s framework.ApproxSet) { seen(int(s.Len())) })
+		},
+		"QuantilesOf": func(g framework.Grouped[int, int], seen func(int)) {
+			behindABuffer(g, framework.QuantilesOf(func(n int) float64 { return float64(n) }), func(q framework.Quantiles) { q.At(0.5); seen(int(q.Count())) })
+		},
+		"TopK": func(g framework.Grouped[int, int], seen func(int)) {
+			behindABuffer(g, framework.TopK(500, cmp.Compare[int]), func(top framework.Top[int]) { seen(len(top.Values())) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := framework.NewInput[int]("numbers")
+			var seen []int
+			stop := start(t, func(t *framework.Topology) {
+				build(t.From(source).GroupBy(func(int) int { return 0 }).Emit(framework.EveryUpdate), func(n int) { seen = append(seen, n) })
+			})
+			for n := range 100 {
+				emitAll(t, source, n)
+			}
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			for i, n := range seen {
+				if n != i+1 {
+					t.Fatalf("the accumulators have %v values", seen)
+				}
+			}
+			if len(seen) != 100 {
+				t.Errorf("%d results", len(seen))
+			}
+		})
+	}
+}
+
+func behindABuffer[A any](g framework.Grouped[int, int], a framework.Aggregator[int, A], read func(A)) {
+	g.Aggregate("all", a).Stream().Buffer(100).ForEach(func(_ context.Context, acc A) error { read(acc); return nil })
 }
 
 func TestBuildRefusesAggregatesThatCannotBe(t *testing.T) {

@@ -42,7 +42,10 @@ func (g Grouped[K, V]) Hopping(size, advance time.Duration) Windowed[K, V] {
 func (g Grouped[K, V]) aligned(title string, size, advance time.Duration) Windowed[K, V] {
 	spec := windowSpec{kind: byAligned, title: title}
 	spec.size = g.length(title, "a size", size, time.Millisecond)
-	spec.advance = g.length(title, "an advance", advance, time.Millisecond)
+	spec.advance = spec.size
+	if advance != size {
+		spec.advance = g.length(title, "an advance", advance, time.Millisecond)
+	}
 	return g.windowed(spec)
 }
 

@@ -22,11 +22,24 @@ func sessions(r *results) taking {
 		}
 		return 1, r.close(place)
 	}
-	r.store.Restored = func(place int32) {
-		start, end, _ := r.store.Bounds(place)
-		r.schedule(r.spec.closes(start, end), place)
-	}
+	r.store.Restored = s.restored
 	return s.take
+}
+
+// restored drops the sessions that a restored one took in: after a crash their tombstones may be missing.
+func (s *sessionWindows) restored(place int32) {
+	store := s.r.store
+	start, end, _ := store.Bounds(place)
+	s.near = s.near[:0]
+	for other := range store.Range(store.Key(place), start, end) {
+		if _, last, _ := store.Bounds(other); other != place && last <= end {
+			s.near = append(s.near, other)
+		}
+	}
+	for _, other := range s.near {
+		store.Drop(other, false)
+	}
+	s.r.schedule(s.r.spec.closes(start, end), place)
 }
 
 func (s *sessionWindows) take(m *Meta, key []byte) error {

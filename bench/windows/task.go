@@ -35,6 +35,12 @@ func (t *task) flush() {
 	})
 }
 
-func (t *task) end() { t.End() }
+func (t *task) end() {
+	for n := 1; t.End(); n++ {
+		if n%50 == 0 {
+			t.flush()
+		}
+	}
+}
 
 func (t *task) results() (windows, total int64) { return t.windows, t.total }

@@ -79,15 +79,13 @@ func (t *Task) Flush(f func(topic string, o *connector.Out)) {
 	t.inner.Begin(t.pool.NewArena())
 }
 
-// End says that nothing more comes, and hands on all that is due by it.
-func (t *Task) End() {
+// End says that nothing more comes, and hands on some of what is due by it; more: there is more to be handed on, by another call.
+func (t *Task) End() (more bool) {
 	for input := range t.inner.Inputs() {
 		t.inner.SetEnd(input)
 	}
-	t.Step(nil)
-	for t.inner.Looping() {
-		if err := t.inner.Pump(); err != nil {
-			(&Driver{tb: t.tb}).fatal(err)
-		}
+	if err := t.inner.Pump(); err != nil {
+		(&Driver{tb: t.tb}).fatal(err)
 	}
+	return t.inner.Looping()
 }

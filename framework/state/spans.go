@@ -349,6 +349,9 @@ func (s *Spans) flush(record func(key, value []byte, time int64) error, value fu
 		}
 	}
 	for _, o := range stones {
+		if o.round == atOnce && s.has(o.key) {
+			continue // made once more since
+		}
 		if err := record(o.key, nil, o.time); err != nil {
 			return err
 		}
@@ -407,6 +410,16 @@ func (s *Spans) appendKey(dst []byte, p *span) []byte {
 	}
 	dst = binary.BigEndian.AppendUint64(dst, uint64(p.end))
 	return binary.BigEndian.AppendUint64(dst, uint64(p.start))
+}
+
+// has says that there is the window of a key of the changelog.
+func (s *Spans) has(b []byte) bool {
+	key, start, end, seq, err := s.parse(b)
+	if number := s.number(key); err == nil && number >= 0 {
+		_, found := s.search(number, start, s.secondOf(end, seq))
+		return found
+	}
+	return false
 }
 
 // parse reads a key of the changelog.

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -40,7 +41,7 @@ type alignment struct {
 
 // mark is where a source partition is, as whoever has it says.
 type mark struct {
-	watermark atomic.Int64 // ms; noMark: there is nothing to be read, or it is not known
+	watermark atomic.Int64 // ms; engine.NoTime: not known yet; noMark: there is nothing to be read
 	offset    int64        // committed at the last look, of one that another process has
 	looks     int          // in a row that found it there
 }
@@ -59,13 +60,13 @@ func newAlignment(p *Plan, l *Layout, drift time.Duration) *alignment {
 			marks = make([]mark, l.Partitions[i])
 		}
 		for m := range marks {
-			marks[m].watermark.Store(noMark)
+			marks[m].watermark.Store(engine.NoTime)
 		}
 		a.marks = append(a.marks, marks)
 		a.subs = append(a.subs, -1)
 	}
 	for s, sub := range p.Subs {
-		a.limits[s].Store(noMark)
+		a.limits[s].Store(engine.NoTime)
 		for _, topic := range sub.Sources {
 			a.subs[topic] = s
 		}
@@ -102,13 +103,6 @@ func (a *alignment) set(p *partition) bool {
 		at = p.watermark()
 	}
 	return a.marks[p.at.Topic][p.at.Partition].watermark.Swap(at) != at
-}
-
-// clear notes that a partition is not this process's any more.
-func (a *alignment) clear(p connector.Partition) {
-	if a.aligned(p) {
-		a.marks[p.Topic][p.Partition].watermark.Store(noMark)
-	}
 }
 
 // sum finds, for each group, the watermark beyond which a partition is ahead, and says whether one rose.
@@ -198,12 +192,7 @@ func (a *alignment) watch(ctx context.Context, admin connector.Admin, s *shared)
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for ; ctx.Err() == nil; waitTick(ctx, tick) {
 		if err := a.look(ctx, admin, s.owned); err != nil && ctx.Err() == nil {
 			s.log.Debug("event time of other processes", "error", err)
 		}
@@ -215,44 +204,72 @@ func (a *alignment) watch(ctx context.Context, admin connector.Admin, s *shared)
 	}
 }
 
-func (a *alignment) look(ctx context.Context, admin connector.Admin, owned *Owned) error {
+func (a *alignment) look(ctx context.Context, admin connector.Admin, owned *Owned) (err error) {
 	for topic, marks := range a.marks {
-		if len(marks) == 0 || a.subs[topic] < 0 {
+		if a.subs[topic] < 0 {
 			continue
 		}
-		names := []string{a.plan.Topics[topic].Name}
-		ends, err := admin.Ends(ctx, names)
-		if err != nil {
-			return err
-		}
-		committed, err := admin.Committed(ctx, a.plan.App, names)
-		if err != nil {
-			return err
-		}
+		committed, ends, fault := a.positions(ctx, admin, topic)
+		err = errors.Join(err, fault)
 		for number := range marks {
 			at := connector.Partition{Topic: int32(topic), Partition: int32(number)}
-			if !owned.has(at) && number < len(ends[0]) && number < len(committed[0]) {
-				marks[number].look(committed[0][number], ends[0][number], a.plan.Topics[topic].Disorder)
+			switch {
+			case owned.has(at):
+			case number >= len(ends) || number >= len(committed):
+				marks[number].stays()
+			default:
+				marks[number].look(committed[number], ends[number], a.plan.Topics[topic].Disorder)
 			}
 		}
 	}
-	return nil
+	return err
+}
+
+// positions returns what the group has committed of a source, and where its partitions end.
+func (a *alignment) positions(ctx context.Context, admin connector.Admin, topic int) (committed []connector.Position, ends []int64, err error) {
+	if len(a.marks[topic]) == 0 {
+		return nil, nil, nil
+	}
+	names := []string{a.plan.Topics[topic].Name}
+	allEnds, err := admin.Ends(ctx, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := admin.Committed(ctx, a.plan.App, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	return all[0], allEnds[0], nil
+}
+
+func waitTick(ctx context.Context, tick *time.Ticker) {
+	select {
+	case <-ctx.Done():
+	case <-tick.C:
+	}
 }
 
 // look notes where another process is, from what it has committed and where the partition ends.
 func (m *mark) look(at connector.Position, end int64, disorder int64) {
-	times, err := engine.DecodeTimes(at.Metadata)
-	if at.Offset < 0 || at.Offset >= end || err != nil || len(times.At) != 1 {
-		m.watermark.Store(noMark)
-		m.looks = 0
-		return
-	}
-	if m.looks++; at.Offset != m.offset {
-		m.offset, m.looks = at.Offset, 0
-	}
-	watermark := int64(noMark)
-	if m.looks < alignLooks {
+	watermark := int64(engine.NoTime) // it has not committed yet
+	if times, err := engine.DecodeTimes(at.Metadata); err == nil && len(times.At) == 1 {
 		watermark = engine.Earlier(times.At[0], disorder)
 	}
-	m.watermark.Store(watermark)
+	switch {
+	case at.Offset >= end || end == 0:
+		m.offset, m.looks = at.Offset, 0
+		m.watermark.Store(noMark)
+	case at.Offset != m.offset:
+		m.offset, m.looks = at.Offset, 0
+		m.watermark.Store(watermark)
+	default:
+		m.stays()
+	}
+}
+
+// stays notes that nothing is known to have happened: for some time that is waited for.
+func (m *mark) stays() {
+	if m.looks++; m.looks >= alignLooks {
+		m.watermark.Store(noMark)
+	}
 }

@@ -15,7 +15,7 @@ func (w *worker) settleAtomic(now time.Time) error {
 	}
 	w.barrier = false
 	unflushed := w.unflushed(now)
-	if !unflushed && !w.unsaved || now.Sub(w.committed) < w.commitAfterAtomic() {
+	if !unflushed && !w.unsaved || now.Sub(w.committed) < w.commitAfterAtomic() && !w.full() {
 		return nil
 	}
 	for _, t := range w.tasks {

@@ -28,11 +28,11 @@ func uncombined(t *testing.T, partitions int, behind func(framework.Stream[strin
 }
 
 // flood produces so many lines a second to each partition for a while, each a millisecond later than the one before.
-func (s *sim) flood(partitions int32, perSecond int, for_ time.Duration) {
+func (s *sim) flood(partitions int32, perSecond int, lasting time.Duration) {
 	const tick = 20 * time.Millisecond
 	each := perSecond * int(tick) / int(time.Second)
 	n := 0
-	for until := time.Now().Add(for_); time.Now().Before(until); time.Sleep(tick) {
+	for until := time.Now().Add(lasting); time.Now().Before(until); time.Sleep(tick) {
 		for p := range partitions {
 			for i := range each {
 				s.at(p, float64(n+i)/1000, fmt.Sprintf("word%d of a line", i))

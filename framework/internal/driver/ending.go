@@ -129,6 +129,8 @@ func (e *ending) committed(positions []connector.Position) {
 
 // wait returns when the run is done.
 func (e *ending) wait(ctx context.Context, admin connector.Admin) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for {
 		left := 0
 		for sub := range e.plan.Subs {
@@ -145,7 +147,7 @@ func (e *ending) wait(ctx context.Context, admin connector.Admin) error {
 		}
 		select {
 		case <-e.changed:
-		case <-time.After(time.Second): // brokers that did not answer are asked again
+		case <-tick.C: // brokers that did not answer are asked again
 			e.ask(ctx, admin)
 		case <-ctx.Done():
 			return nil

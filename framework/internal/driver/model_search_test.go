@@ -134,7 +134,7 @@ func step(w *worker, rules modelRules) bool {
 func (c modelCase) worker(s modelState) *worker {
 	plan := &Plan{Topics: make([]Topic, 2), Subs: []Sub{{Sources: []int32{0, 1}}}}
 	plan.Subs[0].Feeds = []int32{0}
-	layout := &Layout{Partitions: []int32{2, 2}, Tasks: []int32{2}}
+	layout := &Layout{Partitions: []int32{int32(len(c.logs) / 2), int32(len(c.logs) / 2)}, Tasks: []int32{int32(len(c.logs) / 2)}}
 	shared := &shared{
 		plan: plan, log: slog.New(slog.DiscardHandler), counters: &Counters{}, flow: newFlow(plan), appetite: 1 << 20,
 		budget: newBudget(c.high * modelBytes), align: newAlignment(plan, layout, time.Duration(c.drift)*time.Millisecond),

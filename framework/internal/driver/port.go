@@ -184,6 +184,10 @@ func (h *portHost) Enter(ctx context.Context) error {
 			return errMoved
 		default:
 		}
+		if h.task.inputs[h.input].ended {
+			h.Leave()
+			return ErrEnded
+		}
 		if !h.task.Blocked() {
 			return nil
 		}

@@ -52,7 +52,7 @@ func (w *worker) flush() error {
 	w.begin()
 	r.release()
 	w.busyFor = w.shared.busyFor(w.processed, now.Sub(w.flushed), w.lag())
-	w.dirty, w.flushed, w.processed = false, now, 0
+	w.dirty, w.flushed, w.processed, w.written = false, now, 0, 0
 	return nil
 }
 
@@ -104,7 +104,13 @@ func (w *worker) settle() error {
 }
 
 func (w *worker) flushDue(now time.Time) bool {
-	return w.dirty && now.Sub(w.flushed) >= w.flushAfter() || w.telling() <= now.UnixNano()
+	return w.dirty && (now.Sub(w.flushed) >= w.flushAfter() || w.full()) || w.telling() <= now.UnixNano()
+}
+
+// full says that windows are closing, and that the running round has taken its part of the memory: for each result that was handed
+// on the end of the round writes a tombstone, which is counted only then.
+func (w *worker) full() bool {
+	return w.written > w.shared.budget.unacked/2/int64(len(w.shared.workers)) && slices.ContainsFunc(w.tasks, func(t *task) bool { return t.Closing() })
 }
 
 // flushAfter is how old a round gets. While there is lag more is to come, even if the queues are empty now.

@@ -15,6 +15,8 @@ type instance struct {
 	crashed bool  // from now on nothing of it has any effect; guarded by sim.mu
 	held    int64 // bytes fetched and not recycled, written and not acknowledged; guarded by sim.mu
 	bound   int64 // of held; 0: not checked
+	flying  int   // records written and not acknowledged; guarded by sim.mu
+	flown   int   // the most of them
 	refused bool  // one of its writes was refused for good; guarded by sim.mu
 	members []*member
 }

@@ -128,6 +128,9 @@ func (r *eventsRun) byItself(t *testing.T, patience time.Duration) {
 			t.Errorf("the run ended with %v", err)
 		}
 	case <-time.After(patience):
+		for _, task := range r.progress.Tasks() {
+			t.Logf("%+v", task)
+		}
 		r.stop()
 		t.Errorf("a bounded run has not ended after %s: %v", patience, errors.Join(<-r.ended))
 	}

@@ -30,11 +30,13 @@ type sim struct {
 	onCommit  func(places []simPlace) // called with mu held, if set; so is the next
 	onAck     func(at simPlace, r *simRecord)
 	wrong     []violation
-	hits      map[string]int    // how often each fault came true
-	refuse    string            // the next write to this topic is refused for good
-	ahead     int64             // records that repartition topics seem to hold beyond their end
-	stuck     map[simPlace]bool // nothing is fetched from these
-	restoring time.Duration     // how long a restoration takes
+	hits      map[string]int             // how often each fault came true
+	refuse    string                     // the next write to this topic is refused for good
+	ahead     int64                      // records that repartition topics seem to hold beyond their end
+	wiped     bool                       // metadata of commits was: times are not what records say any more
+	stuck     map[simPlace]bool          // nothing is fetched from these
+	slow      map[simPlace]time.Duration // between two fetches of these
+	restoring time.Duration              // how long a restoration takes
 }
 
 // simFaults are chances of what may go wrong, each from 0 to 1.

@@ -189,7 +189,7 @@ func (m *member) gather(records bool) (b connector.Batch, next time.Duration, er
 			if s.chance(0.1) {
 				run.End = -1
 			}
-			h.ready = now.Add(s.upTo(s.faults.fetch))
+			h.ready = now.Add(s.slow[at] + s.upTo(s.faults.fetch))
 			m.handOut(run.Records, run.Bytes)
 			b.Runs = append(b.Runs, run)
 		}

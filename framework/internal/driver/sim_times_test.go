@@ -68,6 +68,9 @@ func (s *sim) checkPosition(at simPlace, p connector.Position) {
 		s.violate(commitsFollowAcks, "%s is committed at %d after %d, and ends at %d", at, p.Offset, s.committed[at].Offset, s.log(at).end())
 		return
 	}
+	if s.wiped {
+		return
+	}
 	want := s.log(at).times(p.Offset)
 	got, err := engine.DecodeTimes(p.Metadata)
 	if want.At == nil && !slices.ContainsFunc(got.At, func(t int64) bool { return t != engine.NoTime }) {

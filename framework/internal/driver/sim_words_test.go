@@ -29,6 +29,11 @@ func simTopic(name string) framework.Topic[string, string] {
 	return framework.NewTopic(connector.Factory{Kind: "sim"}, connector.TopicSpec{Name: name}, codec.String, codec.String)
 }
 
+// noKeys is simTopic for records without keys.
+func noKeys(name string) framework.Topic[framework.None, string] {
+	return framework.NewTopic(connector.Factory{Kind: "sim"}, connector.TopicSpec{Name: name}, codec.None, codec.String)
+}
+
 // wordsPlan returns the plan; each line takes the worker that long.
 func wordsPlan(t *testing.T, slow time.Duration) *driver.Plan {
 	t.Helper()

@@ -54,6 +54,8 @@ func (m *member) Write(outs []connector.Out, acked func(int, error)) {
 		f.outs, f.sums = append(f.outs, o), append(f.sums, sum(&o))
 		m.instance.hold(outBytes(&o))
 	}
+	m.instance.flying += len(outs)
+	m.instance.flown = max(m.instance.flown, m.instance.flying)
 }
 
 var errWriteRefused = errors.New("the record is too large")
@@ -154,6 +156,7 @@ func (m *member) give(f *flight, err error) {
 	}
 	f.given = true
 	outs, acked, changed := f.outs, f.acked, false
+	m.instance.flying -= len(outs)
 	for i := range outs {
 		changed = changed || sum(&outs[i]) != f.sums[i]
 		m.instance.hold(-outBytes(&outs[i]))

@@ -132,8 +132,9 @@ func (w *worker) write(t *task) {
 		if len(outs) == 0 {
 			continue
 		}
-		bytes := w.weigh(outs)
-		w.shared.budget.produced.Add(bytes + recordBytes*int64(len(outs)))
+		bytes := w.weigh(outs) + recordBytes*int64(len(outs))
+		w.shared.budget.produced.Add(bytes)
+		w.written += bytes
 		w.open.pending.Add(int64(len(outs)))
 		w.shared.counters.Out.Add(int64(len(outs)))
 		w.client.Write(outs, w.open.ack)

@@ -29,6 +29,7 @@ type worker struct {
 	open      *round
 	closed    []*round      // flushed, not all acknowledged, oldest first
 	processed int64         // records since the last flush
+	written   int64         // bytes, since the last flush
 	busyFor   time.Duration // how old the running round gets while there is lag
 	dirty     bool          // something was processed since the last flush
 	queued    int64         // bytes in the queues of all partitions

@@ -349,10 +349,8 @@ func (t *Task) guarded(f func() error) error {
 	if err := t.called(func(*Meta) error { return f() }, nil); err != nil {
 		return t.fail(err)
 	}
-	if t.pump(); t.failed != nil {
-		return t.failed
-	}
-	return nil
+	t.pause()
+	return t.failed
 }
 
 // Birth returns the watermark of the partition: what a record that comes now is late by, ms.

@@ -40,6 +40,16 @@ func (in input) facts(disorder int64) (facts []fact) {
 	return facts
 }
 
+// split spreads the records of a topic of one partition over several, which keep their order.
+func (in input) split(partitions int, rng *rand.Rand) input {
+	out := make([][]int64, partitions)
+	for _, v := range in[0][0] {
+		p := rng.IntN(partitions)
+		out[p] = append(out[p], v)
+	}
+	return input{out}
+}
+
 // shape is what an input is made by.
 type shape struct {
 	topics, partitions int
@@ -49,6 +59,7 @@ type shape struct {
 	beyond             int64 // how much more than the allowed disorder a record may be late by; 0: none is
 	from               int64 // where times begin
 	byKey              bool  // a key is in one partition
+	coarse             int64 // ms: times are multiples of it, or a tick beside, so that many are exactly at a bound; 0: any
 }
 
 // make makes an input: partitions that begin and end at different times, each a clock that goes on, stands still or leaps,
@@ -78,6 +89,9 @@ func (s shape) make(rng *rand.Rand) input {
 				}
 				if s.beyond > 0 && rng.IntN(20) == 0 {
 					at = clock - s.disorder - rng.Int64N(s.beyond+1)
+				}
+				if s.coarse > 0 {
+					at += s.coarse/2 - (at+s.coarse/2)%s.coarse + []int64{0, 0, 0, 1, -1}[rng.IntN(5)]
 				}
 				id := next
 				if s.byKey {

@@ -28,6 +28,7 @@ type speaker struct{ topic, partition, task int32 }
 // seen is what is known of a task beside what it says.
 type seen struct {
 	fronts  []front // by input, as the log says
+	since   []int64 // by input: the offset from which on the log counts, since times were lost there
 	flushed int64   // watermark at the last flush; unborn: an input had ended
 	reached int64   // the same, when positions were committed last
 	check   bool    // it has to reach that again
@@ -160,6 +161,7 @@ func (w *watch) started(t *task) {
 	t.seen.flushed = unborn
 	if len(t.seen.fronts) == 0 {
 		t.seen.reached = unborn
+		t.seen.since = make([]int64, len(t.Inputs()))
 	}
 	t.seen.fronts = nil
 	for i, in := range t.Inputs() {
@@ -168,7 +170,11 @@ func (w *watch) started(t *task) {
 			f.at = append(f.at, unborn)
 		}
 		t.seen.fronts = append(t.seen.fronts, f)
-		for _, e := range w.world.log(in).entries[:t.committed[i].Offset] {
+		if in.Upstream > 0 && t.committed[i].Metadata == "" {
+			t.seen.reached = unborn // the times are lost, or there were none yet
+			t.seen.since[i] = t.committed[i].Offset
+		}
+		for _, e := range w.world.log(in).entries[t.seen.since[i]:t.committed[i].Offset] {
 			if e.state != aborted && !e.r.Control {
 				t.seen.fronts[i].read(e)
 			}
@@ -199,7 +205,7 @@ func (f *front) watermark(disorder int64) int64 {
 // same compares what an input says of its watermark with what the log says.
 func (w *watch) same(t *task, input int, when string) {
 	f := &t.seen.fronts[input]
-	if !w.exact() || f.ended || t.Holding() || w.world.graph.inValues && len(f.at) == 0 {
+	if !w.exact() || w.world.schedule.plantTime || f.ended || t.Holding() || w.world.graph.inValues && len(f.at) == 0 {
 		return
 	}
 	in := t.Inputs()[input]

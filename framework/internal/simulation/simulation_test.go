@@ -36,6 +36,8 @@ func schedulesOf(rng *rand.Rand, modes []mode, n int) (schedules []schedule) {
 	return schedules
 }
 
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
 // outputs is what a run gave.
 type outputs struct {
 	results []result // of each partition in order
@@ -184,12 +186,13 @@ func (g *graph) shape(rng *rand.Rand) shape {
 		topics: g.topics, partitions: 1 + rng.IntN(4), records: 10 + rng.IntN(50), pace: 5, disorder: g.disorder,
 		beyond: 600, from: []int64{0, 1000}[rng.IntN(2)],
 	}
-	s.byKey = g.byKey
+	s.byKey, s.coarse = g.byKey, []int64{0, 10}[rng.IntN(2)]
 	if g.partitions > 0 {
 		s.partitions = g.partitions
 	}
 	if g.pace > 0 {
 		s.pace, s.beyond, s.from = g.pace, 40*g.pace, g.from
+		s.coarse *= g.pace / 20
 	}
 	return s
 }
@@ -207,26 +210,41 @@ func checkIn(t *testing.T, g *graph, seeds, schedules int, modes ...mode) {
 	if *seed > 0 {
 		first, seeds = *seed, 1
 	}
-	hits, runs, late := map[string]int{}, 0, 0
-	for s := first; s < first+uint64(seeds); s++ {
-		rng := rand.New(rand.NewPCG(s, 1))
+	var sum tally
+	for s := first; s < first+uint64(seeds) && !t.Failed(); s++ {
+		rng := seeded(s)
 		in := g.shape(rng).make(rng)
 		var want outcome
 		if !g.loose {
 			want = g.want(in.facts(g.disorder))
 		}
-		late += len(want.late)
+		sum.late += len(want.late)
 		for i, sched := range schedulesOf(rng, modes, schedules) {
-			w := simulate(g, in, want, sched, s*1000+uint64(i))
-			runs++
-			for name, n := range w.hits {
-				hits[name] += n
-			}
-			if len(w.wrong) > 0 {
-				t.Errorf("seed %d, schedule %d %+v:\n%s", s, i, sched, strings.Join(w.wrong[:min(8, len(w.wrong))], "\n"))
-				return
-			}
+			sum.add(t, simulate(g, in, want, sched, s*1000+uint64(i)), s)
 		}
 	}
-	t.Logf("seeds %d to %d, %d runs, %d late, %v", first, first+uint64(seeds)-1, runs, late, hits)
+	t.Logf("seeds %d to %d, %v", first, first+uint64(seeds)-1, sum)
+}
+
+// tally is what was simulated.
+type tally struct {
+	runs, late int
+	hits       map[string]int
+}
+
+func (s tally) String() string { return fmt.Sprintf("%d runs, %d late, %v", s.runs, s.late, s.hits) }
+
+// add counts a run, and fails the test where something is wrong with it.
+func (s *tally) add(t *testing.T, w *world, seed uint64) {
+	t.Helper()
+	s.runs++
+	if s.hits == nil {
+		s.hits = map[string]int{}
+	}
+	for name, n := range w.hits {
+		s.hits[name] += n
+	}
+	if len(w.wrong) > 0 && !t.Failed() {
+		t.Errorf("%s, seed %d, %+v:\n%s", w.graph.name, seed, w.schedule, strings.Join(w.wrong[:min(8, len(w.wrong))], "\n"))
+	}
 }

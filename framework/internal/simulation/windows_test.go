@@ -1,6 +1,7 @@
 package simulation_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 	_ "time/tzdata" // days in Berlin, wherever the test runs
@@ -30,10 +31,10 @@ func folded(name string, k kind, emit emission) map[string]partials {
 var (
 	tumbling    = kind{size: 100, advance: 100, grace: 20}
 	offset      = kind{size: 100, advance: 100, offset: 60}
-	hopping     = kind{size: 120, advance: 30, grace: 15}
+	hopping     = kind{size: 120, advance: 30, grace: 10}
 	uneven      = kind{size: 100, advance: 30, grace: 10, offset: 7}
 	holes       = kind{size: 20, advance: 50}
-	session     = kind{gap: 15, grace: 10}
+	session     = kind{gap: 20, grace: 10}
 	sessionAt   = kind{gap: 40}
 	sliding     = kind{slide: 30, grace: 10}
 	slidingWide = kind{slide: 200}
@@ -104,13 +105,70 @@ func TestTheLastUpdateOfAWindowDoesNotDependOnLuck(t *testing.T) {
 	}
 }
 
-// At-least-once, an instance may be killed with some of what it wrote at the brokers and some not: nothing is lost. A final result
-// may come again, and what is read again is folded again, but nothing is missing in the last one.
-func TestNothingIsLostWhenAnInstanceIsKilledInTheMiddleOfAWrite(t *testing.T) {
+// Where no record is late the result is that of a batch over all records, whatever the number of source partitions and the order in
+// which their records come together.
+func TestWithinTheDisorderTheNumberOfSourcePartitionsDoesNotMatter(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			checkIn(t, of(k.kind, one(k.name, k.kind, onClose, k.disorder)), *seeds, 12, torn)
+			g := of(k.kind, one(k.name, k.kind, onClose, k.disorder))
+			g.build()
+			var sum tally
+			for seed := uint64(1); seed <= uint64(max(1, *seeds/4)) && !t.Failed(); seed++ {
+				rng := rand.New(rand.NewPCG(seed, 2))
+				s := g.shape(rng)
+				s.partitions, s.records, s.beyond = 1, 100, 0
+				whole := s.make(rng)
+				facts := whole.facts(g.disorder)
+				for i := range facts {
+					facts[i].birth = unborn // a batch knows no lateness
+				}
+				want := g.want(facts)
+				for _, partitions := range []int{1, 2, 5} {
+					in := whole.split(partitions, rng)
+					for i, sched := range schedulesOf(rng, []mode{graceful, aborts}, 4) {
+						sum.add(t, simulate(g, in, want, sched, seed*1000+uint64(i)), seed)
+					}
+				}
+			}
+			t.Log(sum)
+		})
+	}
+}
+
+// A great many windows that close at one time are closed in parts. An instance that stops, or is undone, in the middle goes on where
+// it was: each has one final result.
+func TestAStopWhileAGreatManyWindowsCloseLosesNoneAndRepeatsNone(t *testing.T) {
+	for _, k := range []struct {
+		name string
+		kind kind
+	}{{"tumbling", tumbling}, {"hopping", hopping}, {"session", session}, {"sliding", sliding}} {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			own := func(v int64) string { return idsOf(v) }
+			g := &graph{
+				name: k.name, topics: 1, kind: k.kind,
+				declare: func(from []stream) {
+					shown(k.kind.windows(from[0].GroupBy(own), onClose).Aggregate("windows", listed).Stream(), same).To(results)
+				},
+				want: k.kind.outcome, partials: folded("windows", k.kind, onClose),
+			}
+			g.build()
+			var values []int64
+			for id := range 3000 {
+				values = append(values, valueOf(id, 1000+int64(id%2)))
+			}
+			in := input{{append(values, valueOf(3000, 1_000_000))}}
+			facts := rekeyed(in.facts(0), same)
+			want := g.want(facts)
+			var sum tally
+			for seed := uint64(1); seed <= uint64(max(1, *seeds/8)) && !t.Failed(); seed++ {
+				for i, m := range []mode{graceful, aborts} {
+					s := schedule{mode: m, inner: int32(1 + seed%2), instances: 2, combine: 1 << 20, most: 1000, stir: 200}
+					sum.add(t, simulate(g, in, want, s, seed*10+uint64(i)), seed)
+				}
+			}
+			t.Log(sum)
 		})
 	}
 }

@@ -41,6 +41,8 @@ type schedule struct {
 	byTime    bool // the input whose head is the earliest goes first
 	every     int64
 	stir      int // how often something happens to an instance, of 1000
+	// plantTime is a bug: source partitions keep over an abort the times that they had come to.
+	plantTime bool
 }
 
 // world is an application on its topics.
@@ -525,6 +527,8 @@ func (w *world) drainStages(t *engine.Task) error {
 func (w *world) stir(t *task) error {
 	w.hits[w.schedule.mode.String()]++
 	switch {
+	case w.schedule.mode.exact() && w.rng.IntN(10) == 0:
+		return w.wipe(t)
 	case w.schedule.mode == graceful || w.rng.IntN(3) == 0:
 		return w.leave(t)
 	case w.schedule.mode == aborts:
@@ -563,12 +567,46 @@ func (w *world) leave(t *task) error {
 	return nil
 }
 
+// wipe restarts all instances, with all committed, after the times were lost that were committed with a task's offsets: as where an
+// operator set the offsets of a group. Those of sources are part of the input.
+func (w *world) wipe(t *task) error {
+	for _, at := range w.instances {
+		before := w.hits["commit"]
+		if err := w.commit(at, true); err != nil {
+			return err
+		}
+		if w.hits["commit"] == before {
+			return nil // not now
+		}
+	}
+	for i, in := range t.Inputs() {
+		if in.Upstream > 0 {
+			t.committed[i].Metadata = ""
+			w.hits["wiped"]++
+		}
+	}
+	for _, t := range w.tasks {
+		w.start(t)
+	}
+	return nil
+}
+
 func (w *world) abort(at *instance) {
 	for _, e := range at.open {
 		e.state = aborted
 	}
 	w.closeTransaction(at)
 	w.watch.aborted(at)
+	for _, t := range w.tasks {
+		if t.at != at || !w.schedule.plantTime {
+			continue
+		}
+		for i, in := range t.Inputs() {
+			if in.Upstream == 0 {
+				t.committed[i].Metadata = engine.Times{At: []int64{in.Time()}}.Encode()
+			}
+		}
+	}
 	w.crash(at)
 }
 
