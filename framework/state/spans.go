@@ -37,7 +37,6 @@ type Spans struct {
 	dirty   []int32           // places that changed since the last flush, in order of the first change
 	changed []int32           // places that changed since they were handed on last
 	gone    []obituary        // windows that are removed and were logged
-	chunk   []byte            // of memory for keys of tombstones, the last one of which is in it
 	bytes   int64
 
 	// Due is when windows, or keys, are due; the store's operator decides which.

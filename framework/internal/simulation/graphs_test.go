@@ -30,9 +30,6 @@ var listed = framework.Fold("", func(ids string, v int64) string { return union(
 // joined collects those of results.
 var joined = framework.Fold("", union).Merge(union)
 
-// unmerged is listed without a merge.
-var unmerged = framework.Fold("", func(ids string, v int64) string { return union(ids, idsOf(v)) })
-
 // result is what a sink topic says of a window.
 type result struct {
 	frame

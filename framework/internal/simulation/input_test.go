@@ -70,7 +70,7 @@ func (s shape) make(rng *rand.Rand) input {
 	for t := range in {
 		in[t] = make([][]int64, s.partitions)
 		for p := range in[t] {
-			clock := s.from + rng.Int64N(20*s.pace)
+			clock, highest := s.from+rng.Int64N(20*s.pace), int64(0)
 			n := s.records/2 + rng.IntN(s.records)
 			if rng.IntN(12) == 0 {
 				n = rng.IntN(2) // empty, or nearly
@@ -93,6 +93,10 @@ func (s shape) make(rng *rand.Rand) input {
 				if s.coarse > 0 {
 					at += s.coarse/2 - (at+s.coarse/2)%s.coarse + []int64{0, 0, 0, 1, -1}[rng.IntN(5)]
 				}
+				if s.beyond == 0 {
+					at = max(at, highest-s.disorder)
+				}
+				highest = max(highest, at)
 				id := next
 				if s.byKey {
 					id = next*keys + p

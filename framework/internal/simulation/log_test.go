@@ -35,16 +35,6 @@ func (l *partitionLog) add(r connector.Record, from int32, state entryState) *en
 // marker ends a transaction: it has an offset, and no reader sees more than that.
 func (l *partitionLog) marker() { l.add(connector.Record{Control: true}, -1, written) }
 
-// readable returns the end of what can be read: the first entry of an open transaction.
-func (l *partitionLog) readable() int64 {
-	for i, e := range l.entries {
-		if e.state == pending {
-			return int64(i)
-		}
-	}
-	return int64(len(l.entries))
-}
-
 // from returns at most n entries from an offset on that can be read.
 func (l *partitionLog) from(offset int64, n int) (entries []*entry) {
 	for _, e := range l.entries[offset:] {

@@ -40,7 +40,6 @@ type outcome struct {
 
 // kind is how windows are cut: exactly one of its fields says it.
 type kind struct {
-	name          string
 	size, advance int64 // aligned
 	offset        int64
 	gap           int64 // sessions
