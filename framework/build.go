@@ -169,6 +169,7 @@ func (b *build) number() {
 		if n.stateful {
 			b.together(sub, n)
 		}
+		sub.Loops = sub.Loops || n.loop != nil
 	}
 }
 

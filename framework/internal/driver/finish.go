@@ -57,7 +57,11 @@ func (w *worker) finish(ctx context.Context, err error) error {
 
 // endInputs says that nothing more is emitted.
 func (w *worker) endInputs() {
+	ends := w.shared.plan.endsWithInputs()
 	for _, t := range w.tasks {
+		if !ends[t.sub] {
+			continue
+		}
 		for i, p := range t.inputs {
 			if w.shared.plan.Topics[p.at.Topic].Port != nil && t.runs() && !p.ended {
 				p.ended = true
@@ -80,12 +84,12 @@ func (w *worker) over() (n int32) {
 }
 
 // endsWithInputs says of which sub-topologies all that they read comes from inputs that are emitted into, directly or through
-// others.
+// others. A loop may go on for ever, and there are no windows behind one.
 func (p *Plan) endsWithInputs() []bool {
 	ends := make([]bool, len(p.Subs))
 	for range p.Subs { // a chain is at most that long
 		for s, sub := range p.Subs {
-			ends[s] = !slices.ContainsFunc(sub.Sources, func(topic int32) bool {
+			ends[s] = !sub.Loops && !slices.ContainsFunc(sub.Sources, func(topic int32) bool {
 				t := &p.Topics[topic]
 				return t.Port == nil && !(t.between() && ends[t.Like])
 			})

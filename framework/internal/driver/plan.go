@@ -79,6 +79,7 @@ type Sub struct {
 	Sources []int32 // topics read
 	Feeds   []int32 // topics written that another sub-topology reads
 	Stores  []int32 // changelog topics
+	Loops   bool    // records are fed back in it, maybe for ever: it does not come to an end by itself
 	// Together lists sets of source topics that must have equal partition counts, with the operator that says so.
 	Together []Together
 	// Unkeyed names an operator that keeps state on a stream without key; "" if there is none.
