@@ -31,6 +31,7 @@ type Spans struct {
 	keys    []keySpans       // by number
 	idle    []int32          // numbers not in use
 	spans   []span           // by place
+	count   int              // of windows: some places wait to be used again
 	unused  []int32
 	retired []int32           // numbers not in use from the next flush on
 	forget  func(place int32) // drops the value of a place
@@ -100,7 +101,7 @@ func (s *Spans) Name() string { return s.name }
 func (s *Spans) Bytes() int64 { return s.bytes }
 
 // Len returns the number of windows.
-func (s *Spans) Len() int { return len(s.spans) - len(s.unused) }
+func (s *Spans) Len() int { return s.count }
 
 // Bounds returns where a window starts and ends, and the highest event time in it.
 func (s *Spans) Bounds(place int32) (start, end, time int64) {
@@ -196,6 +197,7 @@ func (s *Spans) insert(key int32, at int, start, end int64, seq int32) int32 {
 	} else {
 		s.spans = append(s.spans, span{})
 	}
+	s.count++
 	s.spans[place] = span{start: start, end: end, time: math.MinInt64, key: key, seq: seq, present: true}
 	k := &s.keys[key]
 	k.list = slices.Insert(k.list, at, spanAt{start, place})
@@ -258,6 +260,7 @@ func (s *Spans) Remove(place int32, done bool) {
 		s.bytes -= int64(len(k.encoded)) + int64(unsafe.Sizeof(*k)) + 40
 	}
 	p.present = false
+	s.count--
 	s.bytes -= int64(unsafe.Sizeof(span{}) + unsafe.Sizeof(spanAt{}))
 	if !p.dirty && !p.fresh {
 		s.release(place)

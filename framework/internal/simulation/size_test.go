@@ -2,4 +2,4 @@
 
 package simulation_test
 
-const seedsDefault = 25
+const seedsDefault = 8
