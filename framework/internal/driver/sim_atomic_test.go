@@ -60,7 +60,7 @@ func TestEachInvariantOfAnAtomicConnectorIsBrokenByAPlantedBug(t *testing.T) {
 	} {
 		t.Run(string(plant), func(t *testing.T) {
 			t.Parallel()
-			for seed := uint64(1); seed <= 10; seed++ {
+			for seed := uint64(1); seed <= 300; seed++ {
 				for _, g := range atomicGraphs() {
 					for _, v := range simulateAtomic(t, g, seed, plant, nil) {
 						if v.invariant == invariant {
@@ -93,7 +93,7 @@ func TestTimersWriteNothingWhileAnAtomicCommitIsInFlight(t *testing.T) {
 		lines.KeyBy(func(string) framework.None { return framework.None{} }).
 			TimedWindow(100*time.Millisecond, func(lines []string) int64 { return int64(len(lines)) }).To(none)
 	}}
-	for seed := uint64(1); seed <= 10; seed++ {
+	for seed := uint64(1); seed <= 300; seed++ {
 		report(t, seed, simulateAtomic(t, g, seed, plantNone, nil))
 	}
 }

@@ -64,7 +64,7 @@ func TestEachInvariantOfWhatIsKeptIsBrokenByAPlantedBug(t *testing.T) {
 	} {
 		t.Run(string(plant), func(t *testing.T) {
 			t.Parallel()
-			for seed := uint64(1); seed <= 10; seed++ {
+			for seed := uint64(1); seed <= 300; seed++ {
 				for _, g := range heldGraphs {
 					for _, v := range simulateHeld(t, g, seed, plant, nil) {
 						if v.invariant == invariant {
