@@ -127,11 +127,16 @@ func TestNoPartitionWaitsForEverForWhatAnotherProcessHolds(t *testing.T) {
 		}
 		first, second := s.begin(plan, aligned), s.begin(plan, aligned)
 		time.Sleep(5 * time.Second)
+		for len(first.progress.Tasks()) != 1 {
+			s.mu.Lock()
+			s.group.rebalance()
+			s.mu.Unlock()
+			time.Sleep(5 * time.Second)
+		}
 		for i := range 100 { // a batch is committed, so that the group knows where each partition is
 			s.at(0, float64(i)/100, "a")
 			s.at(1, float64(i)/100, "a")
 		}
-		time.Sleep(5 * time.Second)
 		s.at(1, 2, "held") // for good
 		time.Sleep(5 * time.Second)
 		for second := range 1000 {

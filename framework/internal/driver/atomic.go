@@ -59,10 +59,10 @@ func (w *worker) commitAfterAtomic() time.Duration {
 	return w.commitAfter()
 }
 
-// holding says that some operator holds records back.
+// holding says that some operator holds records back. Windows that are closing do not: they are in a store until they are handed on.
 func (w *worker) holding() bool {
 	for _, t := range w.tasks {
-		if t.runs() && (t.Holding() || t.Looping()) {
+		if t.runs() && (t.Holding() || t.Feeding()) {
 			return true
 		}
 	}

@@ -20,18 +20,10 @@ func TestAMillionWindowsCloseWithinTheBudget(t *testing.T) {
 		windows = 100_000
 	}
 	inBubble(t, 1, func(t *testing.T, s *sim) {
-		const each = 1000 // windows that a record is in
 		s.cluster(1)
-		topology := framework.New()
-		topology.From(simTopic(simLines)).GroupBy(firstWord).Hopping(each*time.Millisecond, time.Millisecond).Emit(framework.OnClose).
-			Reduce("counts", func(a, _ string) string { return a }).Stream().To(simTopic(simCopies))
-		plan, err := topology.Plan("sim")
-		if err != nil {
-			t.Fatal(err)
-		}
 		s.faults.ack = 50 * time.Millisecond
-		r := s.begin(plan, func(c *driver.Config) { c.BudgetBytes = 16 << 20 })
-		for key := range windows / each {
+		r := s.begin(hoppingPlan(t), func(c *driver.Config) { c.BudgetBytes = 16 << 20 })
+		for key := range windows / windowsEach {
 			s.at(0, 1, fmt.Sprint("key", key))
 			if key%5 == 4 {
 				time.Sleep(100 * time.Millisecond)
@@ -66,4 +58,47 @@ func TestAMillionWindowsCloseWithinTheBudget(t *testing.T) {
 		t.Logf("%d windows in %s, up to %d records not acknowledged, %d commits", windows, took, r.flown, commits)
 		r.end(t)
 	})
+}
+
+// What an atomic connector makes durable as one does not grow with the windows that close at once.
+func TestManyWindowsCloseInManyAtomicCommits(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *sim) {
+		const windows = 50_000
+		s.cluster(1)
+		s.onCommit = func([]simPlace) {}
+		r := s.begin(hoppingPlan(t), func(c *driver.Config) {
+			c.BudgetBytes, c.CommitEvery = 4<<20, 100*time.Millisecond
+			c.Connector = &atomicInstance{instance: c.Connector.(*instance)}
+		})
+		for key := range windows / windowsEach {
+			s.at(0, 1, fmt.Sprint("key", key))
+			time.Sleep(200 * time.Millisecond)
+		}
+		time.Sleep(5 * time.Second)
+		before := r.counters.Commits.Load()
+		s.at(0, 100, "end")
+		time.Sleep(time.Minute)
+		if n := s.log(simPlace{simCopies, 0}).end(); n != windows {
+			t.Errorf("%d windows are closed, want %d", n, windows)
+		}
+		if commits := r.counters.Commits.Load() - before; commits < 20 {
+			t.Errorf("%d commits for %d windows", commits, windows)
+		}
+		r.end(t)
+	})
+}
+
+const windowsEach = 1000 // that a record is in
+
+// hoppingPlan puts each line into a thousand windows, which are not made of panes.
+func hoppingPlan(t *testing.T) *driver.Plan {
+	t.Helper()
+	topology := framework.New()
+	topology.From(simTopic(simLines)).GroupBy(firstWord).Hopping(windowsEach*time.Millisecond, time.Millisecond).Emit(framework.OnClose).
+		Reduce("counts", func(a, _ string) string { return a }).Stream().To(simTopic(simCopies))
+	plan, err := topology.Plan("sim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }

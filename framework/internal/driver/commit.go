@@ -81,7 +81,9 @@ func (w *worker) commit(ctx context.Context) {
 	if len(positions) == 0 && !w.unsaved {
 		return
 	}
-	w.committing, w.unsaved = true, false
+	if w.committing, w.unsaved = true, false; w.shared.atomic {
+		w.written = 0
+	}
 	go func() { // answer, or drain, waits for it
 		err := w.client.Commit(ctx, positions)
 		w.commits <- commitResult{ours, err}

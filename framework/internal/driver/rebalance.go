@@ -119,6 +119,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 	var changelogs []connector.Partition
 	inner.Stores(func(s engine.Store, topic int32) {
 		at := connector.Partition{Topic: topic, Partition: number}
+		t.changelogs = append(t.changelogs, topic)
 		t.restoring[at] = s
 		w.stores[at] = t
 		changelogs = append(changelogs, at)
@@ -199,6 +200,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 			stop = append(stop, at)
 		}
 		w.retire(p.task)
+		w.forget(p.task)
 		w.tasks = slices.DeleteFunc(w.tasks, func(t *task) bool { return t == p.task })
 	}
 	w.pace()
@@ -267,7 +269,7 @@ func (w *worker) drain(ctx context.Context) error {
 	if len(w.closed) > 0 {
 		n := int64(0)
 		for _, r := range w.closed {
-			n += r.pending.Load()
+			n += r.pending.Load() + r.unwritten()
 		}
 		err = errors.Join(err, fmt.Errorf("%d records were not acknowledged in time: what they were made of is read again at the next start: %w", n, ctx.Err()))
 	}

@@ -8,9 +8,11 @@ import (
 )
 
 // round is what a worker makes between two flushes: outputs in one arena, and the positions that stand for them.
-// When all its records are acknowledged, and those of the rounds before, its positions may be committed.
+// When all its outputs are acknowledged, and the rounds before it done, its changes of state are written; when those are
+// acknowledged, its positions may be committed.
 type round struct {
 	arena     *engine.Arena
+	states    states // that wait for what is pending
 	positions []partitionPosition
 	ended     []*task // that have come to the end of their inputs, with all that was due by it
 

@@ -52,7 +52,10 @@ func (w *worker) flush() error {
 	w.begin()
 	r.release()
 	w.busyFor = w.shared.busyFor(w.processed, now.Sub(w.flushed), w.lag())
-	w.dirty, w.flushed, w.processed, w.written = false, now, 0, 0
+	w.dirty, w.flushed, w.processed = false, now, 0
+	if !w.shared.atomic {
+		w.written = 0
+	}
 	return nil
 }
 
@@ -107,7 +110,7 @@ func (w *worker) flushDue(now time.Time) bool {
 	return w.dirty && (now.Sub(w.flushed) >= w.flushAfter() || w.full()) || w.telling() <= now.UnixNano()
 }
 
-// full says that windows are closing, and that the running round has taken its part of the memory: for each result that was handed
+// full says that windows are closing, and that the running round, or what an atomic connector has got since the last commit, has taken its part of the memory: for each result that was handed
 // on the end of the round writes a tombstone, which is counted only then.
 func (w *worker) full() bool {
 	return w.written > w.shared.budget.unacked/2/int64(len(w.shared.workers)) && slices.ContainsFunc(w.tasks, func(t *task) bool { return t.Closing() })
@@ -133,6 +136,9 @@ func (w *worker) flushAfter() time.Duration {
 // acknowledge takes the rounds that are acknowledged, oldest first.
 func (w *worker) acknowledge() {
 	for len(w.closed) > 0 && w.closed[0].pending.Load() == 0 && !w.closed[0].failed.Load() {
+		if w.logNext(w.closed[0]) {
+			continue
+		}
 		w.settled = append(w.settled, w.closed[0].positions...)
 		w.shared.through.settled(w.closed[0].positions)
 		w.shared.ending.ended(w.closed[0].ended)

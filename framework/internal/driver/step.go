@@ -125,35 +125,48 @@ func (w *worker) process(p *partition, n int) error {
 	return nil
 }
 
-// write hands over what a task has ready: the changelog first, then the outputs.
+// write hands over what a task has ready.
 func (w *worker) write(t *task) {
 	ready := t.Ready()
-	for _, outs := range [][]connector.Out{ready.Changelog, ready.Outputs} {
-		if len(outs) == 0 {
-			continue
-		}
-		bytes := w.weigh(outs) + recordBytes*int64(len(outs))
-		w.shared.budget.produced.Add(bytes)
-		w.written += bytes
-		w.open.pending.Add(int64(len(outs)))
-		w.shared.counters.Out.Add(int64(len(outs)))
-		w.client.Write(outs, w.open.ack)
+	w.weigh(ready.Outputs)
+	w.hand(w.open, ready.Outputs)
+	if w.weigh(ready.Changelog); w.shared.atomic {
+		w.hand(w.open, ready.Changelog)
+	} else {
+		w.keep(t, ready.Changelog)
 	}
 	t.Done()
 }
 
-// weigh returns the bytes of outs and notes them by topic.
-func (w *worker) weigh(outs []connector.Out) (total int64) {
+// hand gives outs to the client, which are weighed already.
+func (w *worker) hand(r *round, outs []connector.Out) {
+	if len(outs) > 0 {
+		r.pending.Add(int64(len(outs)))
+		w.client.Write(outs, r.ack)
+	}
+}
+
+// weigh counts outs: as memory until they are acknowledged, and by topic.
+func (w *worker) weigh(outs []connector.Out) {
 	flow := w.shared.flow
 	for i := 0; i < len(outs); {
-		topic, bytes, n := outs[i].Topic, int64(0), int64(0)
-		for ; i < len(outs) && outs[i].Topic == topic; i++ {
-			bytes += int64(len(outs[i].Key) + len(outs[i].Value))
-			n++
+		from, topic := i, outs[i].Topic
+		for i < len(outs) && outs[i].Topic == topic {
+			i++
 		}
-		flow.bytes[topic].Add(bytes)
-		flow.records[topic].Add(n)
-		total += bytes
+		bytes := bytesOf(outs[from:i])
+		flow.bytes[topic].Add(bytes - recordBytes*int64(i-from))
+		flow.records[topic].Add(int64(i - from))
+		w.shared.budget.produced.Add(bytes)
+		w.written += bytes
 	}
-	return total
+	w.shared.counters.Out.Add(int64(len(outs)))
+}
+
+// bytesOf returns the memory of outs that are not acknowledged.
+func bytesOf(outs []connector.Out) (bytes int64) {
+	for i := range outs {
+		bytes += int64(len(outs[i].Key)+len(outs[i].Value)) + recordBytes
+	}
+	return bytes
 }

@@ -13,11 +13,13 @@ type task struct {
 	sub       int
 	inputs    []*partition // by input of the engine's task
 	restoring map[connector.Partition]engine.Store
-	failed    bool
-	chunk     int         // records a step, so that one takes a few ms
-	stages    []*stage    // running once the stores are restored
-	unstage   func()      // ends them
-	ports     []*portHost // where it is emitted into
+	// changelogs are the topics of its stores, those behind first: by depth.
+	changelogs []int32
+	failed     bool
+	chunk      int         // records a step, so that one takes a few ms
+	stages     []*stage    // running once the stores are restored
+	unstage    func()      // ends them
+	ports      []*portHost // where it is emitted into
 
 	records int64 // counted so far
 	drops   [engine.Reasons]int64

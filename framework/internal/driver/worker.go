@@ -27,9 +27,10 @@ type worker struct {
 
 	pool      engine.Pool
 	open      *round
-	closed    []*round      // flushed, not all acknowledged, oldest first
+	closed    []*round // flushed, not all acknowledged, oldest first
+	spares    [][]connector.Out
 	processed int64         // records since the last flush
-	written   int64         // bytes, since the last flush
+	written   int64         // bytes, since the last flush; of an atomic connector since the last commit
 	busyFor   time.Duration // how old the running round gets while there is lag
 	dirty     bool          // something was processed since the last flush
 	queued    int64         // bytes in the queues of all partitions

@@ -23,3 +23,6 @@ func (in *Input) Slowest() (task int, told int64, ok bool) {
 
 // Keeping says that an operator keeps records of the input for which the watermark waits.
 func (in *Input) Keeping() bool { return in.keeping > 0 }
+
+// Feeding says that a loop is not empty: what is in it is nowhere else.
+func (t *Task) Feeding() bool { return t.filled() != nil }

@@ -421,15 +421,16 @@ func (t *Task) log() error {
 	return nil
 }
 
-// Ready is what is to be done, in the order that makes it safe: the changelog is written, then the outputs; when both
-// are acknowledged, and only after a Flush, the positions may be committed.
+// Ready is what is to be done, in the order that makes it safe: the outputs are written; when they are acknowledged the changelog
+// is, each topic after those of the stores behind it, as Stores orders them; when all of it is acknowledged, and only after a Flush,
+// the positions may be committed. What is written as one needs no order.
 type Ready struct {
-	Changelog []connector.Out
 	Outputs   []connector.Out
+	Changelog []connector.Out
 }
 
 // Ready returns what has come together since Done. It is valid until Done.
-func (t *Task) Ready() Ready { return Ready{t.changelog, t.outputs} }
+func (t *Task) Ready() Ready { return Ready{t.outputs, t.changelog} }
 
 // Done says that the caller has taken what Ready returned.
 func (t *Task) Done() {
@@ -477,13 +478,13 @@ func (in *Input) Position() int64 { return in.position }
 // Time returns the input's partition time.
 func (in *Input) Time() int64 { return in.time }
 
-// Stores calls f for each store, those of stages too, with the index of its changelog topic.
+// Stores calls f for each store, those of stages too, with the index of its changelog topic; for those behind first.
 func (t *Task) Stores(f func(s Store, topic int32)) {
-	for _, b := range t.stores {
-		f(b.store, b.topic)
-	}
 	for _, s := range t.stages {
 		s.Stores(f)
+	}
+	for _, b := range t.stores {
+		f(b.store, b.topic)
 	}
 }
 
