@@ -11,7 +11,7 @@ func plainWindows(r *results) taking {
 		if r.spec.closes(start, end) != at {
 			return 0, nil // the place is another window's by now, which has its own time
 		}
-		return 1, r.close(place)
+		return 1, r.close(at, place)
 	}
 	r.store.Restored = func(place int32) {
 		start, end, _ := r.store.Bounds(place)

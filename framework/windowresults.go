@@ -218,11 +218,12 @@ func (r *results) final(start, end int64) *Meta {
 	return &r.scratch
 }
 
-// close hands a window's last result on and removes it.
-func (r *results) close(place int32) (err error) {
+// close hands a window's last result on, where that was not done before a crash, and removes it.
+func (r *results) close(at int64, place int32) (err error) {
+	start, end, _ := r.store.Bounds(place)
 	switch {
+	case r.store.Done(at, r.store.Key(place), start):
 	case r.emit.onClose:
-		start, end, _ := r.store.Bounds(place)
 		err = r.cells.hand(r.final(start, end), r.store.Key(place), place)
 	case r.store.Fresh(place):
 		err = r.update(place)

@@ -20,7 +20,7 @@ func sessions(r *results) taking {
 			}
 			return 0, nil
 		}
-		return 1, r.close(place)
+		return 1, r.close(at, place)
 	}
 	r.store.Restored = s.restored
 	return s.take

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
@@ -43,6 +44,8 @@ type schedule struct {
 	stir      int // how often something happens to an instance, of 1000
 	// plantTime is a bug: source partitions keep over an abort the times that they had come to.
 	plantTime bool
+	// plantOrder is a bug: what changed in stores is written beside what was made of it.
+	plantOrder bool
 }
 
 // world is an application on its topics.
@@ -81,6 +84,17 @@ type task struct {
 	drops     [engine.Reasons]int64
 	arenas    engine.Pool
 	seen      seen
+
+	// Where a crash tears what is on its way: what changed in stores, which is written when what was made of it is acknowledged.
+	stores  []int32    // changelog topics, those behind first
+	changed [][]change // in this round, by store
+	kept    [][]change // of rounds that ended, in the order in which it is written
+}
+
+// change is a record for a changelog.
+type change struct {
+	topic int32
+	r     connector.Record
 }
 
 func newWorld(g *graph, in input, s schedule, rng *rand.Rand) *world {
@@ -178,7 +192,9 @@ func (w *world) start(t *task) {
 		t.Seek(i, t.committed[i].Offset, times)
 	}
 	t.settled = append(t.settled[:0], t.committed...)
+	t.stores, t.changed, t.kept = nil, nil, nil
 	inner.Stores(func(s engine.Store, topic int32) {
+		t.stores, t.changed = append(t.stores, topic), append(t.changed, nil)
 		entries := w.logs[topic][t.partition].content()
 		if w.rng.IntN(2) == 0 {
 			entries = compacted(entries, w.rng.IntN(2) == 0)
@@ -284,7 +300,7 @@ func (w *world) work(t *task) error {
 		w.write(t)
 	}
 	if w.schedule.mode == torn && w.rng.IntN(3) == 0 {
-		w.acknowledge(t.at)
+		w.progress(t.at)
 	}
 	return t.Err()
 }
@@ -368,25 +384,39 @@ func (w *world) stages(t *engine.Task, all bool) error {
 	return t.Err()
 }
 
-// write puts what a task has ready into the logs, its changelog first.
+// write puts what a task has ready into the logs.
 func (w *world) write(t *task) {
 	ready := t.Ready()
-	for _, outs := range [][]connector.Out{ready.Changelog, ready.Outputs} {
-		for _, o := range outs {
-			log := w.logs[o.Topic][o.Partition]
-			state := written
-			if w.schedule.mode == aborts || w.schedule.mode == torn {
-				state = pending
-			}
-			e := log.add(clone(connector.Record{Time: o.Time, Key: o.Key, Value: o.Value, Headers: o.Headers}), t.partition, state)
-			w.watch.wrote(t, o.Topic, o.Partition, e)
-			if state == pending {
-				t.at.open = append(t.at.open, e)
-				t.at.touched[log] = true
-			}
+	for _, o := range ready.Outputs {
+		w.put(t, o.Topic, o.Partition, recordOf(o))
+	}
+	for _, o := range ready.Changelog {
+		if w.schedule.mode == torn && !w.schedule.plantOrder {
+			depth := slices.Index(t.stores, o.Topic)
+			t.changed[depth] = append(t.changed[depth], change{o.Topic, recordOf(o)})
+		} else {
+			w.put(t, o.Topic, o.Partition, recordOf(o))
 		}
 	}
 	t.Done()
+}
+
+func recordOf(o connector.Out) connector.Record {
+	return clone(connector.Record{Time: o.Time, Key: o.Key, Value: o.Value, Headers: o.Headers})
+}
+
+func (w *world) put(t *task, topic, partition int32, r connector.Record) {
+	log := w.logs[topic][partition]
+	state := written
+	if w.schedule.mode == aborts || w.schedule.mode == torn {
+		state = pending
+	}
+	e := log.add(r, t.partition, state)
+	w.watch.wrote(t, topic, partition, e)
+	if state == pending {
+		t.at.open = append(t.at.open, e)
+		t.at.touched[log] = true
+	}
 }
 
 // flush ends a task's round.
@@ -397,6 +427,9 @@ func (w *world) flush(t *task) error {
 	w.write(t)
 	t.Arena().Release()
 	t.Begin(t.arenas.NewArena())
+	for depth, changes := range t.changed {
+		t.kept, t.changed[depth] = append(t.kept, changes), nil
+	}
 	for i := range t.settled {
 		t.settled[i] = t.PositionOf(i)
 	}
@@ -448,12 +481,30 @@ func (w *world) commit(at *instance, must bool) error {
 	return nil
 }
 
-// acknowledge lets all that an instance wrote be there.
+// acknowledge lets all that an instance wrote be there, and writes what waits for that.
 func (w *world) acknowledge(at *instance) {
+	for more := true; more; {
+		more = w.progress(at)
+	}
+}
+
+// progress lets all that an instance wrote be there, and writes the next of what waits for that. false: that was all.
+func (w *world) progress(at *instance) (more bool) {
 	for _, e := range at.open {
 		e.state = written
 	}
 	w.closeTransaction(at)
+	for _, t := range w.tasks {
+		if t.at != at || len(t.kept) == 0 {
+			continue
+		}
+		for _, c := range t.kept[0] {
+			w.put(t, c.topic, t.partition, c.r)
+		}
+		t.kept = t.kept[1:]
+		more = true
+	}
+	return more
 }
 
 func (w *world) closeTransaction(at *instance) {
