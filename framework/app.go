@@ -36,6 +36,9 @@ func (t *Topology) Build(c Config) (*App, error) {
 	if c.Bounded {
 		connectorErr = errors.Join(connectorErr, t.checkEnds())
 	}
+	if connectorErr == nil {
+		connectorErr = t.checkGuarantee(c.Guarantee, via)
+	}
 	if err := errors.Join(c.validate(), err, connectorErr); err != nil {
 		return nil, err
 	}
@@ -82,6 +85,7 @@ func (a *App) Run(ctx context.Context) error {
 		CommitEvery: a.config.CommitInterval, Shutdown: a.config.ShutdownTimeout, PurgeEvery: a.config.PurgeInterval,
 		Bounded: a.config.Bounded, Replication: int16(a.config.Replication), Logger: a.config.Logger.With("app", a.config.Name),
 		OnState: a.onState, OnRestore: a.config.OnRestore, Counters: a.counters, Owned: a.owned, Progress: a.progress, MaxDrift: a.config.MaxDrift,
+		ExactlyOnce: a.config.Guarantee == ExactlyOnce, Instance: a.config.Instance,
 	}), unregister())
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/driver"
@@ -30,7 +31,11 @@ type Config struct {
 	// BudgetBytes is the memory for records in flight: fetched and not processed, produced and not acknowledged.
 	// 0: a quarter of GOMEMLIMIT or of the container's limit, else 256 MiB. At least 1 MiB.
 	BudgetBytes int64
-	// CommitInterval is how often offsets are committed; 0: 1 s. A crash repeats at most that much.
+	// Instance names this process among those of its application, so that what it left open when it was killed ends when it starts again,
+	// not only after 15 s, for which readers wait otherwise; the name of a pod of a StatefulSet is one. No two that run may have the same.
+	// "": a random one. It is used with ExactlyOnce.
+	Instance string
+	// CommitInterval is how often offsets are committed; 0: 1 s, with ExactlyOnce 100 ms. A crash repeats at most that much.
 	CommitInterval time.Duration
 	// ShutdownTimeout is how long a stop may take to flush and commit; 0: 20 s.
 	ShutdownTimeout time.Duration
@@ -63,8 +68,15 @@ type Config struct {
 // Guarantee is what holds after a crash.
 type Guarantee int8
 
-// AtLeastOnce: no record is lost; after a crash, records since the last commit are processed again.
-const AtLeastOnce Guarantee = 0
+const (
+	// AtLeastOnce: no record is lost; after a crash, records since the last commit are processed again.
+	AtLeastOnce Guarantee = iota
+	// ExactlyOnce: what is written, the state and the offsets are committed as one. What readers see that read only what is committed
+	// (isolation.level read_committed, which is not Kafka's default), and the state, are as if each record had been processed once.
+	// Each commit is an end for what is on its way, so that results come when it does. Side effects of the application's functions are
+	// not covered: they are repeated with the records.
+	ExactlyOnce
+)
 
 // State is what an application is doing.
 type State = driver.State
@@ -89,8 +101,11 @@ const (
 // validate returns all that is wrong with the configuration.
 func (c Config) validate() error {
 	var faults []error
-	if c.Guarantee != AtLeastOnce {
-		faults = append(faults, fmt.Errorf("guarantee %d is not known: AtLeastOnce is", c.Guarantee))
+	if c.Guarantee != AtLeastOnce && c.Guarantee != ExactlyOnce {
+		faults = append(faults, fmt.Errorf("guarantee %d is not known: AtLeastOnce and ExactlyOnce are", c.Guarantee))
+	}
+	if len(c.Instance) > 100 || strings.ContainsFunc(c.Instance, unicode.IsSpace) {
+		faults = append(faults, fmt.Errorf("instance %q: at most 100 characters without spaces", c.Instance))
 	}
 	if c.BudgetBytes < 0 || c.BudgetBytes > 0 && c.BudgetBytes < minBudget {
 		faults = append(faults, fmt.Errorf("a budget of %d bytes is too small: at least %d, or 0 for the default", c.BudgetBytes, minBudget))

@@ -19,8 +19,10 @@ import (
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -31,23 +33,30 @@ var (
 )
 
 // Even seeds meet faults that no count may show; odd ones also lose members and kill instances, which may repeat.
-func TestWordCountSurvivesFaultsOfTheBrokers(t *testing.T) {
+func TestWordCountSurvivesFaultsOfTheBrokers(t *testing.T) { runSeeds(t, framework.AtLeastOnce) }
+
+// With transactions no seed may repeat or lose anything, whatever it meets.
+func TestExactlyOnceWordCountSurvivesFaultsOfTheBrokers(t *testing.T) {
+	runSeeds(t, framework.ExactlyOnce)
+}
+
+func runSeeds(t *testing.T, guarantee framework.Guarantee) {
 	if *faultSeed > 0 {
-		runSeed(t, *faultSeed)
+		runSeed(t, *faultSeed, guarantee)
 		return
 	}
 	for half := range 2 {
 		t.Run(fmt.Sprint(half), func(t *testing.T) {
 			t.Parallel()
 			for seed := 1 + half; seed <= *faultSeeds; seed += 2 {
-				runSeed(t, uint64(seed))
+				runSeed(t, uint64(seed), guarantee)
 			}
 		})
 	}
 }
 
 // runSeed runs a seed in a bubble of its own.
-func runSeed(t *testing.T, seed uint64) {
+func runSeed(t *testing.T, seed uint64, guarantee framework.Guarantee) {
 	t.Helper()
 	fail := func(format string, args ...any) {
 		t.Errorf("seed %d: %s (again: -tags synctests -run %s -faults.seed=%d)", seed, fmt.Sprintf(format, args...), strings.Split(t.Name(), "/")[0], seed)
@@ -63,7 +72,7 @@ func runSeed(t *testing.T, seed uint64) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		s := &storm{ctx: ctx, rng: rand.New(rand.NewPCG(seed, 1)), benign: seed%2 == 0, fail: fail}
+		s := &storm{ctx: ctx, rng: rand.New(rand.NewPCG(seed, 1)), benign: seed%2 == 0, guarantee: guarantee, fail: fail}
 		var err error
 		s.cluster, err = kfake.NewCluster(kfake.NumBrokers(3), kfake.Ports(9092, 9093, 9094), kfake.ListenFn(s.net.Listen),
 			kfake.SeedTopics(1+s.rng.Int32N(4), "lines"), kfake.SeedTopics(1+s.rng.Int32N(3), "word-counts"))
@@ -77,17 +86,18 @@ func runSeed(t *testing.T, seed uint64) {
 
 // storm is an application of several instances on a cluster where things go wrong.
 type storm struct {
-	ctx     context.Context
-	rng     *rand.Rand
-	benign  bool // only what must not show
-	fail    func(format string, args ...any)
-	cluster *kfake.Cluster
-	net     kfake.VirtualNetwork
-	faults  []*kfake.FaultHandle
-	hits    int // of faults that are not handles
-	words   map[string]int64
-	apps    []*appRun
-	wires   []*wire
+	ctx       context.Context
+	rng       *rand.Rand
+	benign    bool // only what must not show
+	guarantee framework.Guarantee
+	fail      func(format string, args ...any)
+	cluster   *kfake.Cluster
+	net       kfake.VirtualNetwork
+	faults    []*kfake.FaultHandle
+	hits      int // of faults that are not handles
+	words     map[string]int64
+	apps      []*appRun
+	wires     []*wire
 }
 
 // appRun is a running instance.
@@ -123,7 +133,7 @@ func (s *storm) run(t *testing.T) {
 	for len(s.apps) > 0 {
 		s.stop(0, false)
 	}
-	writer.compare(s.benign)
+	writer.compare(s.benign || s.guarantee == framework.ExactlyOnce)
 	if s.hits == 0 {
 		s.fail("not one fault was hit: it proves nothing")
 	}
@@ -152,6 +162,25 @@ func (s *storm) happen() {
 		func() { s.hits++; s.cluster.ShufflePartitionLeaders() },
 		func() { s.start() },
 		func() { s.stop(s.rng.IntN(len(s.apps)), false) },
+	}
+	if s.guarantee == framework.ExactlyOnce {
+		var (
+			into = []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.CoordinatorNotAvailable, kerr.RequestTimedOut, kerr.RebalanceInProgress}
+			end  = []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.CoordinatorNotAvailable, kerr.ConcurrentTransactions}
+			bad  = []*kerr.Error{kerr.InvalidTxnState, kerr.TransactionAbortable, kerr.UnknownServerError, kerr.RequestTimedOut}
+		)
+		choices = append(choices,
+			func() { s.fault(into, false, kmsg.TxnOffsetCommit) },
+			func() { s.fault(end, false, kmsg.EndTxn) },
+			func() { s.fault(end, false, kmsg.InitProducerID) },
+		)
+		if !s.benign {
+			choices = append(choices,
+				func() { s.fault(expelled, false, kmsg.TxnOffsetCommit) },
+				func() { s.fault(bad, false, kmsg.TxnOffsetCommit) },
+				func() { s.fault(bad, false, kmsg.EndTxn) },
+			)
+		}
 	}
 	if !s.benign {
 		choices = append(choices,
@@ -211,7 +240,7 @@ func (s *storm) start() {
 	}
 	go func() { // stop waits for it
 		a.ended <- framework.Run(ctx, framework.Config{
-			Name: "words", Workers: workers, BudgetBytes: 1 << 20, CommitInterval: 200 * time.Millisecond, Logger: logger,
+			Name: "words", Guarantee: s.guarantee, Workers: workers, BudgetBytes: 1 << 20, CommitInterval: 200 * time.Millisecond, Logger: logger,
 			PurgeInterval: time.Hour, // of a log that is purged whole, kfake says that its former leaders lost it
 			Connectors:    []connector.Connector{New(Config{Brokers: s.cluster.ListenAddrs(), Options: a.options()})},
 		}, countWords)
@@ -259,12 +288,13 @@ func (s *storm) settle() {
 	if len(s.apps) == 0 {
 		s.start()
 	}
-	admin, err := New(Config{Brokers: s.cluster.ListenAddrs(), Options: s.wire().options()}).Admin(s.ctx)
+	cl, err := kgo.NewClient(append(s.wire().options(), kgo.SeedBrokers(s.cluster.ListenAddrs()...))...)
 	if err != nil {
 		s.fail("%v", err)
 		return
 	}
-	defer admin.Close()
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
 	topics := []string{"lines", "words-counts-repartition"}
 	lag := int64(-1)
 	for range 600 {
@@ -276,18 +306,17 @@ func (s *storm) settle() {
 				return
 			}
 		}
-		ends, err := admin.Ends(s.ctx, topics)
-		committed, err2 := admin.Committed(s.ctx, "words", topics)
-		if err := errors.Join(err, err2); err != nil {
+		ends, err := admin.ListEndOffsets(s.ctx, topics...) // behind what is open, too
+		committed, err2 := admin.FetchOffsets(s.ctx, "words")
+		if err := errors.Join(err, err2, ends.Error()); err != nil {
 			continue
 		}
 		lag = 0
-		for i := range topics {
-			for p := range ends[i] {
-				lag += ends[i][p] - max(0, committed[i][p].Offset)
-			}
-		}
-		if lag == 0 && len(ends[1]) > 0 {
+		ends.Each(func(o kadm.ListedOffset) {
+			at, _ := committed.Lookup(o.Topic, o.Partition)
+			lag += o.Offset - max(0, at.At)
+		})
+		if lag == 0 && len(ends[topics[1]]) > 0 {
 			return
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/framework"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -182,19 +183,34 @@ func (w *writer) last(topic string) map[string]int64 {
 		w.s.fail("%v", err)
 		return nil
 	}
-	left := int64(0)
-	ends.Each(func(o kadm.ListedOffset) { left += o.Offset })
+	left := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			left[o.Partition] = o.Offset
+		}
+	})
 	cl, err := kgo.NewClient(append(w.s.wire().options(), kgo.SeedBrokers(w.s.cluster.ListenAddrs()...), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer cl.Close()
 	last := map[string]int64{}
-	for left > 0 && w.s.ctx.Err() == nil {
-		cl.PollFetches(w.s.ctx).EachRecord(func(r *kgo.Record) {
-			left--
-			last[string(r.Key)] = int64(binary.BigEndian.Uint64(r.Value))
+	bounded, cancel := context.WithTimeout(w.s.ctx, time.Minute) // aborted records at the end of a log are not shown
+	defer cancel()
+	for len(left) > 0 && bounded.Err() == nil {
+		cl.PollFetches(bounded).EachRecord(func(r *kgo.Record) {
+			if r.Offset+1 >= left[r.Partition] {
+				delete(left, r.Partition)
+			}
+			if r.Attrs.IsControl() {
+				return
+			}
+			n := int64(binary.BigEndian.Uint64(r.Value))
+			if w.s.guarantee == framework.ExactlyOnce && n <= last[string(r.Key)] {
+				w.s.fail("%s has %d of %q after %d", topic, n, r.Key, last[string(r.Key)])
+			}
+			last[string(r.Key)] = n
 		})
 	}
 	return last

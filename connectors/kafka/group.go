@@ -145,6 +145,9 @@ func (w *worker) onOffsets(ctx context.Context, fetched map[string]map[int32]kgo
 					topic, p, connector.ErrGap, a.Offset, end.Offset, w.config.Group))
 			}
 			partitions[p] = kgo.NewOffset().At(a.Offset)
+			if w.tx != nil {
+				w.tx.note([]connector.Position{{Partition: a.Partition, Offset: a.Offset, Metadata: a.Metadata}})
+			}
 			event.Partitions = append(event.Partitions, a)
 		}
 	}

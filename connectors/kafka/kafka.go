@@ -76,7 +76,7 @@ func (c *cluster) Kind() string { return kind }
 
 // Capabilities: what is written and committed is the cluster's, for all processes of a group.
 func (c *cluster) Capabilities() connector.Capabilities {
-	return connector.Capabilities{Durable: true, Shared: true}
+	return connector.Capabilities{Transactional: true, Durable: true, Shared: true}
 }
 
 var nameRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)

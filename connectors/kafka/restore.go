@@ -151,16 +151,16 @@ func (r *restoration) spans(admin *kadm.Client, partitions []connector.Partition
 		if err != nil {
 			return nil, nil, fmt.Errorf("find the beginning of topic %s: %w", name, err)
 		}
-		stable, err := admin.ListCommittedOffsets(r.ctx, name)
+		written, err := r.writtenTo(admin, name)
 		if err == nil {
-			err = stable.Error()
+			err = written.Error()
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("find the end of topic %s: %w", name, err)
 		}
 		for _, p := range names[name] {
 			first, _ := starts.Lookup(name, p)
-			end, _ := stable.Lookup(name, p)
+			end, _ := written.Lookup(name, p)
 			at := connector.Partition{Topic: w.topics[name], Partition: p}
 			if first.Offset >= end.Offset {
 				empty = append(empty, at)
@@ -177,6 +177,15 @@ func (r *restoration) spans(admin *kadm.Client, partitions []connector.Partition
 		r.send(restored{by: r, ended: empty})
 	}
 	return ends, begin, nil
+}
+
+// writtenTo returns where the logs of a topic end. With transactions that is behind what is open or ended just now, and reading, which
+// sees nothing of that, waits for its end: the partitions' last owner may have committed it before it was fenced by the group.
+func (r *restoration) writtenTo(admin *kadm.Client, topic string) (kadm.ListedOffsets, error) {
+	if r.worker.tx != nil {
+		return admin.ListEndOffsets(r.ctx, topic)
+	}
+	return admin.ListCommittedOffsets(r.ctx, topic)
 }
 
 // acceptRestored puts what a restoration brought into the batch, as far as it is still wanted.

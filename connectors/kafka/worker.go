@@ -36,6 +36,7 @@ type worker struct {
 	asking  bool                 // fetch was asked and has not answered
 	holding bool                 // fetch waits for next
 
+	tx           *transaction // nil: none
 	member       membership
 	restorations map[connector.Partition]*restoration // the one whose runs are wanted
 	metadata     map[string]map[int32]string          // of the offsets fetched last; only used by group callbacks
@@ -56,7 +57,15 @@ const fetchShare = 4
 
 // Open joins the group with one more member.
 func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (connector.Worker, error) {
+	if config.Atomic {
+		return c.openTransactional(ctx, config)
+	}
+	return c.open(ctx, config, nil)
+}
+
+func (c *cluster) open(ctx context.Context, config connector.WorkerConfig, tx *transaction) (*worker, error) {
 	w := &worker{
+		tx:      tx,
 		cluster: c, config: config, log: config.Logger, topics: map[string]int32{}, sources: map[int32]connector.Source{},
 		asked: make(chan struct{}, 1), fetched: make(chan kgo.Fetches), next: make(chan struct{}), events: make(chan connector.Event, 16),
 		runs: make(chan restored), woken: make(chan struct{}, 1), failed: make(chan error, 1),
@@ -87,6 +96,9 @@ func (c *cluster) Open(ctx context.Context, config connector.WorkerConfig) (conn
 	balancer.logger = config.Logger
 	options = append(options, kgo.Balancers(balancer))
 	options = append(options, w.produceOptions()...)
+	if tx != nil {
+		options = append(options, tx.options()...)
+	}
 	w.opened = make(chan struct{})
 	w.ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	kill, cancel := context.WithCancel(context.WithoutCancel(ctx))

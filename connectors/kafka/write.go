@@ -53,6 +53,12 @@ func (w *worker) slab(n int) *slab {
 
 // Write hands records to the producer.
 func (w *worker) Write(outs []connector.Out, acked func(int, error)) {
+	if err := w.begin(); err != nil {
+		for i := range outs {
+			acked(len(outs[i].Key)+len(outs[i].Value), err)
+		}
+		return
+	}
 	s := w.slab(len(outs))
 	s.acked = acked
 	for i := range outs {
@@ -72,6 +78,9 @@ func (w *worker) Write(outs []connector.Out, acked func(int, error)) {
 func (s *slab) done(r *kgo.Record, err error) {
 	if err != nil {
 		err = fmt.Errorf("write to topic %s, partition %d: a record of %d bytes: %w", r.Topic, r.Partition, len(r.Key)+len(r.Value), explain(err))
+		if s.worker.tx != nil && abortive(err) {
+			err = aborted(err)
+		}
 	}
 	s.acked(len(r.Key)+len(r.Value), err)
 	if s.left.Add(-1) == 0 {

@@ -31,6 +31,8 @@ type Capabilities struct {
 	// readers, as one. The driver then ends a round before each Commit, writes nothing until it is answered, and commits
 	// nothing while an operator holds records back.
 	Atomic bool
+	// Transactional: a worker is Atomic where its WorkerConfig asks for it.
+	Transactional bool
 	// Durable: what was written and committed is there for the next process.
 	Durable bool
 	// Shared: several processes can share the work of one group.
@@ -104,10 +106,21 @@ type Writer interface {
 	Purge(positions []Position)
 }
 
+// Aborter is what workers are besides that are Atomic since their WorkerConfig asked for it.
+type Aborter interface {
+	// Abort gives up all that was written since the last Commit, what of it is not acknowledged too, and all partitions: those come
+	// again from Poll, from their committed positions. cause is the error that made it necessary; it wraps ErrAborted. When
+	// it returns, acked was called for all that was written. Nothing else of the worker runs meanwhile, but for Wake. An error
+	// is final for the worker.
+	Abort(ctx context.Context, cause error) error
+}
+
 // WorkerConfig is what a worker needs to know of the graph.
 type WorkerConfig struct {
 	Group     string        // the application's name: group and prefix of ids
 	Process   string        // random, the same for all workers of this process
+	Instance  string        // names this process among those of the group; the same after a restart where the user gave it
+	Atomic    bool          // of a connector that is Transactional: be Atomic
 	Index     int           // the worker's number in its process, from 0
 	Topics    []TopicSpec   // by topic index; all other places speak of topics by this index
 	Sources   []Source      // topics to read in the group

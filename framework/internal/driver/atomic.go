@@ -21,6 +21,11 @@ func (w *worker) settleAtomic(now time.Time) error {
 	for _, t := range w.tasks {
 		w.barrier = w.barrier || busy(t.stages)
 	}
+	if w.holding() && w.shared.transactional { // readers wait for the end of a transaction
+		if err := w.handOn(); err != nil {
+			return err
+		}
+	}
 	if w.holding() {
 		w.barrier = w.barrier || w.soonUnheld(now)
 		return nil
@@ -37,6 +42,22 @@ func (w *worker) settleAtomic(now time.Time) error {
 	}
 	w.commit(w.closing)
 	w.barrier = w.committing
+	return nil
+}
+
+// handOn lets operators hand on what they keep for later.
+func (w *worker) handOn() error {
+	for _, t := range w.tasks {
+		if !t.runs() || !t.Holding() {
+			continue
+		}
+		collect(t.Task, t.stages)
+		if err := t.Drain(); err != nil {
+			t.failed = true
+			return err
+		}
+		w.write(t)
+	}
 	return nil
 }
 

@@ -11,6 +11,7 @@ type Counters struct {
 	In       atomic.Int64 // records processed
 	Out      atomic.Int64 // records written, changelogs included
 	Commits  atomic.Int64
+	Aborts   atomic.Int64 // how often a worker went back to its last commit
 	Controls atomic.Int64 // control records written: watermarks sent through repartition topics
 	Restored atomic.Int64 // changelog records read at start and after rebalances
 	Gap      atomic.Int64 // offsets skipped since their records were deleted before they were read

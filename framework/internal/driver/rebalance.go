@@ -34,7 +34,7 @@ func (w *worker) rebalance(ctx context.Context, e connector.Event) error {
 		}
 		w.drop(e.Partitions)
 		if w.shared.atomic && err != nil {
-			return err
+			return w.undone(err)
 		}
 		if err != nil && bounded.Err() == nil {
 			return err
@@ -43,7 +43,11 @@ func (w *worker) rebalance(ctx context.Context, e connector.Event) error {
 			w.log.Warn("let partitions go before everything was acknowledged: their next owner repeats some records", "error", err)
 		}
 	case connector.Lost:
+		changed := w.dirty || w.unsaved || w.committing || len(w.closed) > 0
 		w.drop(e.Partitions)
+		if w.shared.transactional && changed {
+			return w.undone(errors.New("the group gave partitions away of which something is not committed"))
+		}
 	}
 	return nil
 }

@@ -17,12 +17,13 @@ type round struct {
 	ended     []*task // that have come to the end of their inputs, with all that was due by it
 
 	// pending counts records written and not acknowledged, and one more while the round is open.
-	pending atomic.Int64
-	failed  atomic.Bool // one of them was refused for good: neither this round nor a later one may be committed
-	budget  *Budget
-	faults  *faults
-	wake    func()
-	ack     func(bytes int, err error) // acked, as a value that is made once
+	pending   atomic.Int64
+	abandoned atomic.Bool // nothing that becomes of it matters any more
+	failed    atomic.Bool // one of them was refused for good: neither this round nor a later one may be committed
+	budget    *Budget
+	faults    *faults
+	wake      func()
+	ack       func(bytes int, err error) // acked, as a value that is made once
 }
 
 // partitionPosition is a position together with the ownership under which it was reached: a partition that was lost and
@@ -41,7 +42,7 @@ func (p partitionPosition) position() connector.Position {
 // acked is called by the connector for each record written.
 func (r *round) acked(bytes int, err error) {
 	r.budget.produced.Add(-int64(bytes) - recordBytes)
-	if err != nil {
+	if err != nil && !r.abandoned.Load() {
 		r.failed.Store(true)
 		r.faults.set(err)
 	}

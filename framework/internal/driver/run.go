@@ -3,6 +3,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -23,7 +24,9 @@ type Config struct {
 	Connector   connector.Connector
 	Workers     int           // 0: GOMAXPROCS; never more than there are tasks
 	BudgetBytes int64         // > 0
-	CommitEvery time.Duration // 0: 1 s
+	CommitEvery time.Duration // 0: 1 s, or 100 ms for ExactlyOnce
+	ExactlyOnce bool          // the connector commits what was written with the positions, where it can if it is asked to
+	Instance    string        // names this process among those of the group; "": a random name
 	Shutdown    time.Duration // 0: 20 s
 	PurgeEvery  time.Duration // 0: 30 s
 	MaxDrift    time.Duration // how far a source partition may be ahead of the slowest in event time; 0: any distance
@@ -73,8 +76,11 @@ type shared struct {
 	through  *through
 	align    *alignment // nil: nothing is aligned
 	leaving  leaving
-	atomic   bool   // the connector commits what was written with the positions
-	graph    uint32 // number of this run in its process
+	atomic   bool // the connector commits what was written with the positions
+	// transactional: it does since that was asked for. Then it can go back to the last commit, and does not wait for what operators hold.
+	transactional bool
+	instance      string
+	graph         uint32 // number of this run in its process
 
 	flushIdle, flushBusy, flushBehind, flushSlow time.Duration
 	commitEvery, purgeEvery                      time.Duration
@@ -135,6 +141,11 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 	s.through = newThrough(c.Plan, admin)
 	s.align = newAlignment(c.Plan, s.layout, c.MaxDrift)
 	s.atomic = c.Connector.Capabilities().Atomic
+	if c.ExactlyOnce && !s.atomic {
+		s.atomic, s.transactional = true, true
+		s.commitEvery = or(c.CommitEvery, 100*time.Millisecond)
+	}
+	s.instance = c.Instance
 	s.graph = graphs.Add(1)
 	if s.owned == nil {
 		s.owned = &Owned{}
@@ -231,7 +242,7 @@ func (s *shared) await(running context.Context, stop func(), ended <-chan error,
 
 func (s *shared) workerConfig(index, workers int, process string, budget int64) connector.WorkerConfig {
 	c := connector.WorkerConfig{
-		Group: s.plan.App, Process: process, Index: index, Hash: s.plan.Hash,
+		Group: s.plan.App, Process: process, Instance: cmp.Or(s.instance, process), Atomic: s.transactional, Index: index, Hash: s.plan.Hash,
 		Bounded: s.ending != nil, Budget: budget / int64(workers), MaxWrite: budget, Rebalance: s.rebalance,
 		Logger: s.log.With("worker", index),
 	}

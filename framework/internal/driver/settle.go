@@ -141,7 +141,11 @@ func (w *worker) acknowledge() {
 		}
 		w.settled = append(w.settled, w.closed[0].positions...)
 		w.shared.through.settled(w.closed[0].positions)
-		w.shared.ending.ended(w.closed[0].ended)
+		if w.shared.atomic {
+			w.ended = append(w.ended, w.closed[0].ended...)
+		} else {
+			w.shared.ending.ended(w.closed[0].ended)
+		}
 		w.closed[0].arena.Release()
 		w.closed = slices.Delete(w.closed, 0, 1)
 	}
@@ -173,7 +177,7 @@ func (w *worker) patience() time.Duration {
 		return max(0, wait)
 	}
 	switch {
-	case w.shared.atomic && (w.unflushed(now) || w.unsaved || w.retrying) && !w.holding():
+	case w.shared.atomic && (w.unflushed(now) || w.unsaved || w.retrying) && (w.shared.transactional || !w.holding()):
 		wait = min(wait, w.commitAfterAtomic()-now.Sub(w.committed))
 	case w.dirty && !w.shared.atomic:
 		wait = min(wait, w.flushAfter()-now.Sub(w.flushed))

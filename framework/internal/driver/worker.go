@@ -38,6 +38,7 @@ type worker struct {
 
 	flushed    time.Time           // when the running round began
 	settled    []partitionPosition // of the last round that is acknowledged, not committed yet
+	ended      []*task             // that an atomic connector has not committed yet at the end of their inputs
 	commits    chan commitResult   // answers of the one commit in flight
 	committing bool
 	retrying   bool         // the last commit failed: the next one waits for its time
@@ -83,7 +84,12 @@ func (w *worker) run(ctx, closing context.Context) error {
 	}
 	deadline, cancel := context.WithTimeout(closing, w.shared.shutdown)
 	defer cancel()
-	if left := w.drain(deadline); err == nil || errors.Is(left, err) {
+	left := w.drain(deadline)
+	if errors.Is(left, connector.ErrAborted) { // nothing is lost by that
+		w.log.Warn("what was processed since the last commit is undone, and is done again at the next start", "error", left)
+		left = nil
+	}
+	if err == nil || errors.Is(left, err) {
 		err = left
 	} else {
 		err = errors.Join(err, left)
@@ -104,40 +110,53 @@ func (w *worker) run(ctx, closing context.Context) error {
 	return errors.Join(err, w.client.Close(deadline))
 }
 
+// loop works until ctx ends or something fails for good.
 func (w *worker) loop(ctx context.Context) error {
 	for {
-		wait, hungry := w.patience(), w.hungry()
-		<-w.turn
-		batch, err := w.client.Poll(ctx, wait, hungry)
-		w.turn <- struct{}{}
-		w.unanswered = batch.Events
-		if ctx.Err() != nil {
-			if w.shared.through.used { // finish needs what was read
-				return w.take(ctx, connector.Batch{Runs: batch.Runs})
-			}
+		err := w.pass(ctx)
+		if errors.Is(err, connector.ErrAborted) && ctx.Err() == nil {
+			err = w.abort(ctx, err)
+		}
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			return nil
 		}
-		if err == nil {
-			err = w.faults.get()
-		}
-		if err != nil {
+		if err != nil || ctx.Err() != nil {
 			return err
 		}
-		if err := w.take(ctx, batch); err != nil {
-			return err
-		}
-		if err := w.work(ctx); err != nil {
-			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-				return nil
-			}
-			return err
-		}
-		if err := w.settle(); err != nil {
-			return err
-		}
-		w.press()
-		w.count()
 	}
+}
+
+// pass takes what there is, and does what there is to do.
+func (w *worker) pass(ctx context.Context) error {
+	wait, hungry := w.patience(), w.hungry()
+	<-w.turn
+	batch, err := w.client.Poll(ctx, wait, hungry)
+	w.turn <- struct{}{}
+	w.unanswered = batch.Events
+	if ctx.Err() != nil {
+		if w.shared.through.used { // finish needs what was read
+			return w.take(ctx, connector.Batch{Runs: batch.Runs})
+		}
+		return nil
+	}
+	if err == nil {
+		err = w.faults.get()
+	}
+	if err == nil {
+		err = w.take(ctx, batch)
+	}
+	if err == nil {
+		err = w.work(ctx)
+	}
+	if err == nil {
+		err = w.settle()
+	}
+	if err != nil {
+		return err
+	}
+	w.press()
+	w.count()
+	return nil
 }
 
 // take puts what a poll brought where it belongs.

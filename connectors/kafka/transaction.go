@@ -1,0 +1,283 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+)
+
+// transaction is what an exactly-once worker has open: all that it wrote since its last commit. The offsets go into it by a request
+// of the worker's own, since they are those that the driver has reached, for some of the partitions, with metadata.
+type transaction struct {
+	id   string
+	open bool
+	// implicit: the broker puts partitions and offsets into the transaction by itself (KIP-890, part 2).
+	implicit bool
+	mu       sync.Mutex // guards reached: the group's callbacks note what is assigned
+	// reached is the position of each partition as it was committed or assigned last: with one of them a commit asks the group
+	// whether this member is still one, where no position has moved.
+	reached map[connector.Partition]connector.Position
+}
+
+// transactionTimeout is how long a broker waits for an instance that does not come back; readers of what it wrote wait as long.
+const transactionTimeout = 15 * time.Second
+
+// newTransaction returns what a worker's client starts with. The id stays the same for an instance and worker: who starts again under
+// it ends what was left open.
+func newTransaction(config *connector.WorkerConfig, implicit bool) *transaction {
+	id := fmt.Sprintf("%s-%s-%d", config.Group, config.Instance, config.Index)
+	return &transaction{id: id, implicit: implicit, reached: map[connector.Partition]connector.Position{}}
+}
+
+// options are those of a transactional client.
+func (t *transaction) options() []kgo.Opt {
+	versions := kversion.Stable()
+	most := int16(4)
+	if t.implicit {
+		most = 5 // from 6 on topics have ids instead of names
+	}
+	versions.SetMaxKeyVersion(kmsg.TxnOffsetCommit.Int16(), most)
+	return []kgo.Opt{
+		kgo.TransactionalID(t.id),
+		kgo.TransactionTimeout(transactionTimeout),
+		kgo.MaxVersions(versions),
+	}
+}
+
+// implicitTransactions asks whether the cluster has transactions as of Kafka 4.0.
+func (c *cluster) implicitTransactions(ctx context.Context) (bool, error) {
+	cl, err := c.client()
+	if err != nil {
+		return false, err
+	}
+	defer cl.Close()
+	r, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, cl)
+	if err != nil {
+		return false, temporary(err)
+	}
+	for _, f := range r.FinalizedFeatures {
+		if f.Name == "transaction.version" {
+			return f.MaxVersionLevel >= 2, nil
+		}
+	}
+	return false, nil
+}
+
+// begin opens the transaction for what is about to be written.
+func (w *worker) begin() error {
+	if w.tx == nil || w.tx.open {
+		return nil
+	}
+	if err := w.client.BeginTransaction(); err != nil {
+		return aborted(err)
+	}
+	w.tx.open = true
+	return nil
+}
+
+// commitTransaction makes what was written since the last commit and the positions one. All of it is acknowledged.
+func (w *worker) commitTransaction(ctx context.Context, positions []connector.Position) error {
+	held, others := w.member.divide(positions)
+	if len(others) > 0 {
+		return aborted(fmt.Errorf("commit offsets of topic %s, partition %d: %w", w.config.Topics[others[0].Topic].Name, others[0].Partition.Partition, errNotHeld))
+	}
+	if !w.tx.open {
+		if len(held) == 0 {
+			return nil
+		}
+		err := w.commit(ctx, held)
+		var refused *connector.CommitError
+		switch {
+		case err == nil:
+			w.tx.note(held)
+		case errors.As(err, &refused):
+			err = aborted(err)
+		}
+		return err
+	}
+	asks := held
+	if len(asks) == 0 {
+		asks = w.anyHeld()
+	}
+	bounded, cancel := context.WithTimeout(ctx, transactionTimeout*2/3)
+	defer cancel()
+	if err := w.offsetsIntoTransaction(bounded, asks); err != nil {
+		if errors.Is(err, connector.ErrTemporary) {
+			err = aborted(err)
+		}
+		return err
+	}
+	// Its context must not end: then nobody knows what became of the transaction.
+	if err := w.client.EndTransaction(context.WithoutCancel(ctx), kgo.TryCommit); err != nil {
+		return aborted(fmt.Errorf("end the transaction: %w", err))
+	}
+	w.tx.open = false
+	w.tx.note(held)
+	return nil
+}
+
+func (t *transaction) note(positions []connector.Position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range positions {
+		t.reached[p.Partition] = p
+	}
+}
+
+// anyHeld returns the last position of a partition that is held.
+func (w *worker) anyHeld() []connector.Position {
+	w.tx.mu.Lock()
+	defer w.tx.mu.Unlock()
+	for _, p := range w.tx.reached {
+		if held, _ := w.member.divide([]connector.Position{p}); len(held) > 0 {
+			return held
+		}
+	}
+	return nil
+}
+
+// offsetsIntoTransaction adds positions to the open transaction. While the group is being rebalanced it is asked again: what is held
+// stays this member's until it lets go.
+func (w *worker) offsetsIntoTransaction(ctx context.Context, positions []connector.Position) error {
+	if len(positions) == 0 {
+		return aborted(errNotHeld)
+	}
+	id, epoch, err := w.client.ProducerID(ctx)
+	if err != nil {
+		return aborted(err)
+	}
+	if !w.tx.implicit {
+		r := kmsg.NewPtrAddOffsetsToTxnRequest()
+		r.TransactionalID, r.ProducerID, r.ProducerEpoch, r.Group = w.tx.id, id, epoch, w.config.Group
+		err := w.patiently(ctx, func() error {
+			answer, err := r.RequestWith(ctx, w.client)
+			if err == nil {
+				err = kerr.ErrorForCode(answer.ErrorCode)
+			}
+			return err
+		})
+		if err != nil {
+			return refusedOffsets(fmt.Errorf("add the offsets to the transaction: %w", err))
+		}
+	}
+	return w.patiently(ctx, func() error {
+		member, generation := w.client.GroupMetadata()
+		if err := w.member.check(member); err != nil {
+			return aborted(err)
+		}
+		if _, others := w.member.divide(positions); len(others) > 0 {
+			return aborted(errNotHeld)
+		}
+		r := w.offsetsRequest(positions)
+		r.ProducerID, r.ProducerEpoch, r.MemberID, r.Generation = id, epoch, member, generation
+		answer, err := r.RequestWith(ctx, w.client)
+		if err != nil {
+			return refusedOffsets(err)
+		}
+		return w.offsetsAnswered(answer)
+	})
+}
+
+func (w *worker) offsetsRequest(positions []connector.Position) *kmsg.TxnOffsetCommitRequest {
+	r := kmsg.NewPtrTxnOffsetCommitRequest()
+	r.TransactionalID, r.Group = w.tx.id, w.config.Group
+	byTopic := map[int32]*kmsg.TxnOffsetCommitRequestTopic{}
+	var order []int32
+	for _, p := range positions {
+		t := byTopic[p.Topic]
+		if t == nil {
+			topic := kmsg.NewTxnOffsetCommitRequestTopic()
+			topic.Topic = w.config.Topics[p.Topic].Name
+			t = &topic
+			byTopic[p.Topic] = t
+			order = append(order, p.Topic)
+		}
+		part := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		part.Partition, part.Offset, part.Metadata = p.Partition.Partition, p.Offset, kmsg.StringPtr(p.Metadata)
+		t.Partitions = append(t.Partitions, part)
+	}
+	for _, topic := range order {
+		r.Topics = append(r.Topics, *byTopic[topic])
+	}
+	return r
+}
+
+// offsetsAnswered looks at every partition's answer.
+func (w *worker) offsetsAnswered(r *kmsg.TxnOffsetCommitResponse) error {
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			err := kerr.ErrorForCode(p.ErrorCode)
+			if err == nil {
+				continue
+			}
+			return refusedOffsets(fmt.Errorf("add the offset of topic %s, partition %d, to the transaction: %w", t.Topic, p.Partition, err))
+		}
+	}
+	return nil
+}
+
+// refusedOffsets says what follows of offsets that did not go into the transaction. The same ones may be sent again: the group counts the
+// last ones, and none without the transaction.
+func refusedOffsets(err error) error {
+	switch temp := temporary(err); {
+	case errors.Is(err, kerr.RebalanceInProgress), errors.Is(err, kerr.IllegalGeneration): // until the client has heard of it
+		return fmt.Errorf("%w: %w", connector.ErrTemporary, err)
+	case errors.Is(temp, connector.ErrTemporary):
+		return temp
+	case errors.Is(err, kerr.OffsetMetadataTooLarge):
+		return fmt.Errorf("%w; raise offset.metadata.max.bytes of the brokers", err)
+	}
+	return aborted(err)
+}
+
+// aborted marks an error after which what was written since the last commit is not there.
+func aborted(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
+		return fmt.Errorf("%w; allow this user to describe and write with transactional ids that begin with the application's name", err)
+	case errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return explain(err)
+	}
+	return fmt.Errorf("%w: %w", connector.ErrAborted, err)
+}
+
+// abortive says that a write failed for its transaction, not for the record.
+func abortive(err error) bool {
+	for _, of := range []error{
+		kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.InvalidTxnState, kerr.TransactionAbortable, kerr.UnknownProducerID,
+		kerr.InvalidProducerIDMapping, kerr.OutOfOrderSequenceNumber, kerr.ConcurrentTransactions, kerr.TransactionCoordinatorFenced,
+		kgo.ErrAborting, kgo.ErrRecordTimeout, kgo.ErrRecordRetries, context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// abort ends what is open, so that readers do not wait for it. A client that cannot leaves that to the one after it, or to the broker.
+func (w *worker) abort(ctx context.Context) {
+	if w.tx == nil || !w.tx.open {
+		return
+	}
+	w.tx.open = false
+	bounded, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	err := w.client.AbortBufferedRecords(bounded)
+	if err == nil {
+		err = w.client.EndTransaction(bounded, kgo.TryAbort)
+	}
+	if err != nil {
+		w.log.Warn("the transaction could not be aborted: the brokers do it", "error", err, "within", transactionTimeout.String())
+	}
+}

@@ -1,0 +1,106 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace/millrace/framework/connector"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// transactional is an exactly-once worker. After an abort it is another client: whatever became of the transaction, the one that
+// opens next under its id ends it first, and reads the group's offsets afterwards.
+type transactional struct {
+	cluster *cluster
+	config  connector.WorkerConfig
+	// implicit: the cluster has transactions as of Kafka 4.0.
+	implicit bool
+	current  atomic.Pointer[worker] // only Wake comes from other goroutines
+	fenced   []time.Time            // when another client had taken the id
+}
+
+// openTransactional opens a worker that commits by transactions.
+func (c *cluster) openTransactional(ctx context.Context, config connector.WorkerConfig) (connector.Worker, error) {
+	implicit, err := c.implicitTransactions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask which transactions the brokers have: %w", err)
+	}
+	if !implicit && config.Index == 0 {
+		config.Logger.Warn("the brokers have the transactions of before Kafka 4.0: the end of one that is delayed on its way can end the next one; bring them to 4.0, with transaction.version 2")
+	}
+	t := &transactional{cluster: c, config: config, implicit: implicit}
+	return t, t.reopen(ctx)
+}
+
+// ErrSameInstance: another process uses the same id.
+var ErrSameInstance = errors.New("another process runs under the same instance id, and the two end each other's transactions: give each its own Config.Instance")
+
+// fencesAMinute is how often a worker is fenced within a minute before it stops.
+const fencesAMinute = 3
+
+func (t *transactional) worker() *worker { return t.current.Load() }
+
+// reopen makes a client and fences what ran under its id before.
+func (t *transactional) reopen(ctx context.Context) error {
+	w, err := t.cluster.open(ctx, t.config, newTransaction(&t.config, t.implicit))
+	if err != nil {
+		return err
+	}
+	if _, _, err := w.client.ProducerID(ctx); err != nil {
+		return errors.Join(fmt.Errorf("begin with transactions as %s: %w", w.tx.id, aborted(err)), w.Close(ctx))
+	}
+	t.current.Store(w)
+	return nil
+}
+
+// Abort gives up what was written since the last commit, and the partitions. Those come again, from their committed positions.
+func (t *transactional) Abort(ctx context.Context, cause error) error {
+	if errors.Is(cause, kerr.ProducerFenced) || errors.Is(cause, kerr.InvalidProducerEpoch) {
+		now := time.Now()
+		t.fenced = append(t.fenced, now)
+		if n := len(t.fenced) - fencesAMinute; n >= 0 && now.Sub(t.fenced[n]) < time.Minute {
+			return fmt.Errorf("%w: %w", ErrSameInstance, cause)
+		}
+	}
+	old := t.worker()
+	old.abort(ctx)
+	if err := old.Close(ctx); err != nil {
+		old.log.Warn("leaving the group after an abort", "error", err)
+	}
+	return old.patiently(ctx, func() error { return t.reopen(ctx) })
+}
+
+func (t *transactional) Poll(ctx context.Context, wait time.Duration, records bool) (connector.Batch, error) {
+	return t.worker().Poll(ctx, wait, records)
+}
+
+func (t *transactional) Recycle(records []connector.Record)      { t.worker().Recycle(records) }
+func (t *transactional) Pause(partitions []connector.Partition)  { t.worker().Pause(partitions) }
+func (t *transactional) Resume(partitions []connector.Partition) { t.worker().Resume(partitions) }
+
+func (t *transactional) Restore(partitions []connector.Partition) { t.worker().Restore(partitions) }
+
+func (t *transactional) RestoreStop(partitions []connector.Partition) {
+	t.worker().RestoreStop(partitions)
+}
+func (t *transactional) Purge(positions []connector.Position) { t.worker().Purge(positions) }
+func (t *transactional) Wake()                                { t.worker().Wake() }
+
+func (t *transactional) Write(outs []connector.Out, acked func(int, error)) {
+	t.worker().Write(outs, acked)
+}
+
+func (t *transactional) Commit(ctx context.Context, positions []connector.Position) error {
+	return t.worker().commitTransaction(ctx, positions)
+}
+
+func (t *transactional) Close(ctx context.Context) error {
+	w := t.worker()
+	if w.ctx.Err() == nil {
+		w.abort(ctx)
+	}
+	return w.Close(ctx)
+}
