@@ -45,6 +45,7 @@ func (t *transaction) options() []kgo.Opt {
 		most = 5 // from 6 on topics have ids instead of names
 	}
 	versions.SetMaxKeyVersion(kmsg.TxnOffsetCommit.Int16(), most)
+	versions.SetMaxKeyVersion(kmsg.OffsetCommit.Int16(), 9) // likewise
 	return []kgo.Opt{
 		kgo.TransactionalID(t.id),
 		kgo.TransactionTimeout(transactionTimeout),
@@ -89,30 +90,28 @@ func (w *worker) commitTransaction(ctx context.Context, positions []connector.Po
 	if len(others) > 0 {
 		return aborted(fmt.Errorf("commit offsets of topic %s, partition %d: %w", w.config.Topics[others[0].Topic].Name, others[0].Partition.Partition, errNotHeld))
 	}
-	if !w.tx.open {
-		if len(held) == 0 {
-			return nil
-		}
-		err := w.commit(ctx, held)
-		var refused *connector.CommitError
-		switch {
-		case err == nil:
-			w.tx.note(held)
-		case errors.As(err, &refused):
-			err = aborted(err)
-		}
-		return err
-	}
-	asks := held
-	if len(asks) == 0 {
-		asks = w.anyHeld()
-	}
 	bounded, cancel := context.WithTimeout(ctx, transactionTimeout*2/3)
 	defer cancel()
-	if err := w.offsetsIntoTransaction(bounded, asks); err != nil {
-		if errors.Is(err, connector.ErrTemporary) {
-			err = aborted(err)
-		}
+	commit := w.commitOffsets
+	if w.tx.open {
+		commit = w.commitOpen
+	}
+	err := commit(bounded, held)
+	if errors.Is(err, connector.ErrTemporary) {
+		err = aborted(err)
+	}
+	if err == nil {
+		w.tx.note(held)
+	}
+	return err
+}
+
+// commitOpen ends the open transaction with positions.
+func (w *worker) commitOpen(ctx context.Context, positions []connector.Position) error {
+	if len(positions) == 0 {
+		positions = w.anyHeld()
+	}
+	if err := w.offsetsIntoTransaction(ctx, positions); err != nil {
 		return err
 	}
 	// Its context must not end: then nobody knows what became of the transaction.
@@ -120,7 +119,6 @@ func (w *worker) commitTransaction(ctx context.Context, positions []connector.Po
 		return aborted(fmt.Errorf("end the transaction: %w", err))
 	}
 	w.tx.open = false
-	w.tx.note(held)
 	return nil
 }
 
@@ -144,8 +142,7 @@ func (w *worker) anyHeld() []connector.Position {
 	return nil
 }
 
-// offsetsIntoTransaction adds positions to the open transaction. While the group is being rebalanced it is asked again: what is held
-// stays this member's until it lets go.
+// offsetsIntoTransaction adds positions to the open transaction.
 func (w *worker) offsetsIntoTransaction(ctx context.Context, positions []connector.Position) error {
 	if len(positions) == 0 {
 		return aborted(errNotHeld)
@@ -168,6 +165,60 @@ func (w *worker) offsetsIntoTransaction(ctx context.Context, positions []connect
 			return refusedOffsets(fmt.Errorf("add the offsets to the transaction: %w", err))
 		}
 	}
+	return w.asMember(ctx, positions, func(member string, generation int32) error {
+		r := w.offsetsRequest(positions)
+		r.ProducerID, r.ProducerEpoch, r.MemberID, r.Generation = id, epoch, member, generation
+		answer, err := r.RequestWith(ctx, w.client)
+		if err != nil {
+			return refusedOffsets(err)
+		}
+		for _, t := range answer.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return refusedOffsets(fmt.Errorf("add the offset of topic %s, partition %d, to the transaction: %w", t.Topic, p.Partition, err))
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// commitOffsets commits positions behind which nothing was written, so that there is no transaction.
+func (w *worker) commitOffsets(ctx context.Context, positions []connector.Position) error {
+	if len(positions) == 0 {
+		return nil
+	}
+	return w.asMember(ctx, positions, func(member string, generation int32) error {
+		r := kmsg.NewPtrOffsetCommitRequest()
+		r.Group, r.MemberID, r.Generation = w.config.Group, member, generation
+		for _, t := range w.offsetsRequest(positions).Topics {
+			topic := kmsg.NewOffsetCommitRequestTopic()
+			topic.Topic = t.Topic
+			for _, p := range t.Partitions {
+				part := kmsg.NewOffsetCommitRequestTopicPartition()
+				part.Partition, part.Offset, part.Metadata = p.Partition, p.Offset, p.Metadata
+				topic.Partitions = append(topic.Partitions, part)
+			}
+			r.Topics = append(r.Topics, topic)
+		}
+		answer, err := r.RequestWith(ctx, w.client)
+		if err != nil {
+			return refusedOffsets(err)
+		}
+		for _, t := range answer.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return refusedOffsets(fmt.Errorf("commit the offset of topic %s, partition %d: %w", t.Topic, p.Partition, err))
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// asMember tries to commit positions that this member holds, until that is answered for good. The client does not commit while the
+// group is being rebalanced, which may wait for this worker; what it holds stays this member's until it lets go.
+func (w *worker) asMember(ctx context.Context, positions []connector.Position, try func(member string, generation int32) error) error {
 	return w.patiently(ctx, func() error {
 		member, generation := w.client.GroupMetadata()
 		if err := w.member.check(member); err != nil {
@@ -176,13 +227,7 @@ func (w *worker) offsetsIntoTransaction(ctx context.Context, positions []connect
 		if _, others := w.member.divide(positions); len(others) > 0 {
 			return aborted(errNotHeld)
 		}
-		r := w.offsetsRequest(positions)
-		r.ProducerID, r.ProducerEpoch, r.MemberID, r.Generation = id, epoch, member, generation
-		answer, err := r.RequestWith(ctx, w.client)
-		if err != nil {
-			return refusedOffsets(err)
-		}
-		return w.offsetsAnswered(answer)
+		return try(member, generation)
 	})
 }
 
@@ -208,20 +253,6 @@ func (w *worker) offsetsRequest(positions []connector.Position) *kmsg.TxnOffsetC
 		r.Topics = append(r.Topics, *byTopic[topic])
 	}
 	return r
-}
-
-// offsetsAnswered looks at every partition's answer.
-func (w *worker) offsetsAnswered(r *kmsg.TxnOffsetCommitResponse) error {
-	for _, t := range r.Topics {
-		for _, p := range t.Partitions {
-			err := kerr.ErrorForCode(p.ErrorCode)
-			if err == nil {
-				continue
-			}
-			return refusedOffsets(fmt.Errorf("add the offset of topic %s, partition %d, to the transaction: %w", t.Topic, p.Partition, err))
-		}
-	}
-	return nil
 }
 
 // refusedOffsets says what follows of offsets that did not go into the transaction. The same ones may be sent again: the group counts the
