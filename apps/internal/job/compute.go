@@ -20,8 +20,12 @@ func (j *Job) Compute(ctx context.Context, addresses []string, build func(*frame
 	defer metrics.Close()
 	t := framework.New()
 	build(t)
+	guarantee := framework.AtLeastOnce
+	if j.ExactlyOnce {
+		guarantee = framework.ExactlyOnce
+	}
 	app, err := t.Build(framework.Config{
-		Name: j.Name, Connectors: []connector.Connector{kafka.New(kafka.Config{Brokers: addresses})},
+		Name: j.Name, Guarantee: guarantee, Instance: j.Instance, Connectors: []connector.Connector{kafka.New(kafka.Config{Brokers: addresses})},
 		Bounded: !j.Serve, Logger: j.Log, OnState: metrics.OnState, MeterProvider: metrics.Provider,
 	})
 	if err != nil {

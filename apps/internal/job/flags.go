@@ -19,6 +19,9 @@ type Flags struct {
 	Serve      bool       // until it is stopped, without an input
 	Create     bool       // the source's topic is created where it does not exist
 	Level      slog.Level // of the log
+
+	ExactlyOnce bool
+	Instance    string // that keeps its name over restarts; "": a random one
 }
 
 // maxPartitions is how many upstream tasks a repartition topic may have.
@@ -36,6 +39,8 @@ func (f *Flags) Parse(set *flag.FlagSet, args []string, u Usage) (given map[stri
 	set.StringVar(&f.Name, "name", set.Name(), u.Name)
 	set.IntVar(&f.Partitions, "partitions", 4, "`NUMBER` of partitions of the topics that are created")
 	set.StringVar(&f.Data, "data", "", u.Data)
+	set.BoolVar(&f.ExactlyOnce, "exactly-once", false, "commit results, state and offsets as one: after a crash nothing is counted twice; default: at least once")
+	set.StringVar(&f.Instance, "instance", "", "`NAME` of this process among those of the application, the same after a restart; with -exactly-once readers do not wait then for what a killed process left open; default: a random one")
 	verbose := set.Bool("v", false, "log what happens to standard error")
 	if err := set.Parse(args); err != nil {
 		return nil, err
@@ -68,6 +73,9 @@ func (f *Flags) Check(given map[string]bool, rest []string) (faults []error) {
 	}
 	if given["brokers"] && given["data"] {
 		fault("-data is the embedded broker's folder: leave out -data or -brokers")
+	}
+	if f.Instance != "" && !f.ExactlyOnce {
+		fault("-instance is for -exactly-once: give both, or leave it out")
 	}
 	if f.Partitions < 1 || f.Partitions > maxPartitions {
 		fault("-partitions %d: from 1 to %d are possible", f.Partitions, maxPartitions)

@@ -81,7 +81,7 @@ func spans(ctx context.Context, admin *kadm.Client, topic string) (ends map[int3
 	if err == nil {
 		err = starts.Error()
 	}
-	stable, stableErr := admin.ListCommittedOffsets(ctx, topic)
+	stable, stableErr := admin.ListEndOffsets(ctx, topic)
 	if stableErr == nil {
 		stableErr = stable.Error()
 	}
