@@ -181,6 +181,7 @@ func (f frame) compare(other frame) int {
 
 // simulate runs an input under a schedule and returns what is wrong.
 func simulate(g *graph, in input, want outcome, s schedule, seed uint64) (w *world) {
+	combinations.Add(1)
 	w = newWorld(g, in, s, rand.New(rand.NewPCG(seed, 77)))
 	defer func() {
 		if p := recover(); p != nil {

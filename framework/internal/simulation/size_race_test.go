@@ -2,4 +2,7 @@
 
 package simulation_test
 
-const seedsDefault = 2
+const (
+	seedsDefault = 2
+	raced        = true
+)

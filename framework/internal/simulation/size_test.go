@@ -2,4 +2,7 @@
 
 package simulation_test
 
-const seedsDefault = 8
+const (
+	seedsDefault = 8
+	raced        = false
+)
