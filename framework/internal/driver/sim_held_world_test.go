@@ -56,7 +56,17 @@ func (w *heldWorld) run() {
 		w.stop(0)
 	}
 	w.bounded()
-	w.locked(func() { w.lines.final(w.graceful) })
+	w.locked(func() {
+		if !w.config.ExactlyOnce {
+			w.lines.final(w.graceful)
+			return
+		}
+		before := len(w.sim.wrong)
+		w.lines.final(true)
+		for i := before; i < len(w.sim.wrong); i++ {
+			w.sim.wrong[i].invariant = exactlyOnce
+		}
+	})
 }
 
 func (w *heldWorld) produce(upTo int) {
@@ -75,7 +85,10 @@ func (w *heldWorld) happen() {
 		func() { w.hit("move"); w.locked(w.sim.group.rebalance) },
 	}
 	if !w.graceful {
-		choices = append(choices, w.crash, w.crash, w.lose, w.refuse)
+		choices = append(choices, w.crash, w.crash, w.lose)
+	}
+	if !w.graceful && !w.config.ExactlyOnce {
+		choices = append(choices, w.refuse)
 	}
 	if len(w.running) > 0 {
 		choices[w.rng.IntN(len(choices))]()

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/driver"
 )
 
@@ -26,6 +27,7 @@ type world struct {
 	partitions int32
 	running    []*process
 	started    int
+	via        func(*instance) connector.Connector // nil: the instance itself
 }
 
 // process is a running instance.
@@ -131,6 +133,9 @@ func (w *world) start() {
 	p.cancel = cancel
 	c := w.config
 	c.Connector, c.Counters = p.instance, p.counters
+	if w.via != nil {
+		c.Connector = w.via(p.instance)
+	}
 	go func() { p.ended <- driver.Run(ctx, c) }() // end waits for it
 	w.running = append(w.running, p)
 }
