@@ -25,6 +25,7 @@ func (w *worker) settleAtomic(now time.Time) error {
 		if err := w.handOn(); err != nil {
 			return err
 		}
+		unflushed = true
 	}
 	if w.holding() {
 		w.barrier = w.barrier || w.soonUnheld(now)
@@ -51,6 +52,7 @@ func (w *worker) handOn() error {
 		if !t.runs() || !t.Holding() {
 			continue
 		}
+		w.dirty = true
 		collect(t.Task, t.stages)
 		if err := t.Drain(); err != nil {
 			t.failed = true

@@ -196,7 +196,7 @@ func (m *transactionalMember) Close(ctx context.Context) error {
 
 // Whatever happens to members, commits and writes: each line is there once, in order, and nothing is counted twice.
 func TestExactlyOnceSurvivesWhateverASeedDoesToIt(t *testing.T) {
-	seeds, first := *simSeeds/4, uint64(1)
+	seeds, first := *simSeeds/8, uint64(1)
 	if *simSeed > 0 {
 		first, seeds = *simSeed, 1
 	}

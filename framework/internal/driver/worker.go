@@ -84,10 +84,15 @@ func (w *worker) run(ctx, closing context.Context) error {
 	}
 	deadline, cancel := context.WithTimeout(closing, w.shared.shutdown)
 	defer cancel()
-	left := w.drain(deadline)
+	left := err // of what is undone nothing is committed
+	if !errors.Is(err, connector.ErrAborted) {
+		left = w.drain(deadline)
+	}
 	if errors.Is(left, connector.ErrAborted) { // nothing is lost by that
 		w.log.Warn("what was processed since the last commit is undone, and is done again at the next start", "error", left)
-		left = nil
+		if left = nil; errors.Is(err, connector.ErrAborted) {
+			err = nil
+		}
 	}
 	if err == nil || errors.Is(left, err) {
 		err = left
