@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
@@ -80,10 +81,46 @@ var graphs = map[string]func() *framework.Topology{
 	"table": declared(func(t *framework.Topology) {
 		t.Table("rows", topic("rows")).Stream().To(topic("out"))
 	}),
+	"combined": declared(func(t *framework.Topology) {
+		w := inWindows(topic("lines"), t)
+		w.Late().To(topic("late"))
+		w.Count("windows").Stream().To(numbers("out"))
+	}),
+	"uncombined": declared(func(t *framework.Topology) {
+		w := inWindows(topic("lines"), t)
+		w.Late().To(topic("late"))
+		w.Aggregate("windows", counting).Stream().To(numbers("out"))
+	}),
+	"idles": declared(func(t *framework.Topology) {
+		inWindows(topic("lines").IdleAfter(time.Minute), t).Aggregate("windows", counting).Stream().To(numbers("out"))
+	}),
+	"three-stages": declared(func(t *framework.Topology) {
+		longWindows(inWindows(topic("lines"), t))
+	}),
+	"held-back": declared(func(t *framework.Topology) {
+		longWindows(inWindows(topic("lines"), t).Grace(20 * time.Millisecond))
+	}),
 	"merge": declared(func(t *framework.Topology) {
 		t.From(topic("left")).Merge(t.From(topic("right"))).To(topic("out"))
 	}),
 }
+
+// inWindows puts words into windows of 100 ms.
+func inWindows(from framework.Topic[string, string], t *framework.Topology) framework.Windowed[string, string] {
+	return t.From(from).GroupBy(strings.ToLower).Tumbling(100 * time.Millisecond).Emit(framework.OnClose)
+}
+
+// longWindows puts the results of windows into windows of a second.
+func longWindows(w framework.Windowed[string, string]) {
+	w.Aggregate("windows", counting).Stream().
+		GroupBy(func(int64) string { return "all" }).
+		Tumbling(time.Second).Emit(framework.OnClose).
+		Aggregate("long-windows", framework.Fold(int64(0), framework.Add[int64])).Stream().
+		To(numbers("out"))
+}
+
+// counting counts; since it cannot merge, each record goes through the repartition topic by itself.
+var counting = framework.Fold(int64(0), func(n int64, _ string) int64 { return n + 1 })
 
 // tasks are tasks made by hand, by name.
 var tasks = map[string]func(s *scenario, combine int64, parts int32) *engine.Task{
