@@ -44,6 +44,13 @@ type timerSlot[K comparable] struct {
 // EventTimers gives the operator timers of event time. fire is called when the watermark has come to a timer's time, once, the
 // earliest first, and those of one time in the order of their keys' bytes; what it emits has that time, unless it sets
 // another one in m. A timer that is set for a time that has passed fires at once, with the watermark as its time.
+//
+// Records do not wait for timers. The watermark comes after the records that it is made of, behind a repartition topic by 100 ms
+// and more, so that records which are later than a timer may be processed before it fires. What a record decides is to compare
+// times, as m.Time with one that the operator stored; a timer is for what happens when nothing comes, and to forget.
+//
+// At the end of the input, of a bounded run, all timers fire, and those that they set: a timer that always sets itself again keeps
+// the run from ending.
 func (op *Op) EventTimers[K comparable](fire func(m *Meta, k K) error) *Timers[K] {
 	t := newTimers(op, "timers", fire)
 	entered, id := op.enter()

@@ -7,6 +7,8 @@
 //	INTEGRATION=off       skip without looking for an engine
 //	KILLS=20              kills of the test that kills (default 3)
 //	OUTAGE=1m             how long a broker is away (default 12s)
+//	COMBINATIONS=100      of what must not matter to windows (default 30)
+//	SEED=1                of the test of windows, which prints it (default: by luck)
 package integration
 
 import (

@@ -53,7 +53,8 @@ type Timer struct {
 	At       time.Time // of the virtual wall clock
 }
 
-// Timers returns the timers that are set, the earliest first.
+// Timers returns the timers of the wall clock that are set, the earliest first. Those of event time are not among them: bring the
+// watermark to their times by AdvanceWatermark.
 func (d *Driver) Timers() []Timer {
 	var timers []Timer
 	for _, t := range d.tasks {
