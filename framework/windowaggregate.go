@@ -50,6 +50,7 @@ func windows[K comparable, V, A any](w Windowed[K, V], in *node, kind, name stri
 		take := opens(op, in, spec, emit, f.panes, f.whole, typesOf[K, A](), c)
 		return c.taking(op, take)
 	})
+	checkEarly(out.n, &spec, emit)
 	out.n.stateful, out.n.values = true, values
 	final := w.emit.onClose && w.emit.early == 0
 	out.n.delay, out.n.updates = spec.delay(final), !final
@@ -103,14 +104,28 @@ func opens(op *Op, in *node, spec windowSpec, emit EmitPolicy, paned, whole bool
 	return plainWindows(r)
 }
 
-// openWindows opens the store of an operator.
-func openWindows(op *Op, layout state.Layout, size int64, types string, c state.Cells) *state.Windows {
+// checkEarly says what is wrong with the policy of early results.
+func checkEarly(n *node, spec *windowSpec, emit EmitPolicy) {
+	if !emit.wantsEarly {
+		return
+	}
+	if _, err := millis("the time between early results", emit.early, time.Millisecond); err != nil {
+		n.topology.fault(fmt.Errorf("%s: %w", n, err))
+	}
+	if spec.kind == byTumblingCount || spec.kind == bySlidingCount {
+		n.topology.fault(fmt.Errorf("%s: a window of a count has no early results: use EveryUpdate or PerCommit", n))
+	}
+}
+
+// openWindows opens the store of an operator. form says what its changelog is of.
+func openWindows(op *Op, shape state.Shape, form, types string, c state.Cells) *state.Windows {
 	op.stateful = true
 	task := op.o.task
-	s := state.NewWindows(op.n.name, layout, size, c, func() (now, released int64) {
-		return task.Round(), task.Released()
+	s := state.NewWindows(op.n.name, shape, c, state.Rounds{
+		Round: func() (now, released int64) { return task.Round(), task.Released() },
+		Keep:  func(b []byte) []byte { return task.Arena().Copy(b) },
 	})
-	task.AddStore(s, op.o.build.store(op.n, op.n.name, types))
+	task.AddStore(s, form, op.o.build.store(op.n, op.n.name, types))
 	return s
 }
 

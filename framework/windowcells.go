@@ -25,6 +25,7 @@ type cells interface {
 	hand(m *Meta, key, place int32) error
 	handGathered(m *Meta, key int32) error
 	deleted(m *Meta, key int32) error
+	runValues
 }
 
 type windowCells[K comparable, V, A any] struct {
@@ -36,7 +37,8 @@ type windowCells[K comparable, V, A any] struct {
 	known    []K // by number
 	accs     []A // by place
 	gathered A
-	m        *Meta // of the record in process
+	runs     []runValue[A] // by key number
+	m        *Meta         // of the record in process
 	v        V
 	scratch  []byte
 }
@@ -114,13 +116,10 @@ func (c *windowCells[K, V, A]) merge(to, from int32) {
 }
 
 func (c *windowCells[K, V, A]) gather(place int32, some bool) {
-	switch value := c.accs[place]; {
-	case some:
-		c.gathered = c.f.merge(c.gathered, value)
-	case c.f.first == nil:
-		c.gathered = value
-	default: // merge may reuse its first argument
-		c.gathered = c.f.merge(c.f.first(), value)
+	if some {
+		c.gathered = c.f.merge(c.gathered, c.accs[place])
+	} else {
+		c.gathered = c.own(c.accs[place])
 	}
 }
 

@@ -3,6 +3,7 @@ package framework
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -74,7 +75,7 @@ func (t *tally) place(m *Meta) {
 // tumblingCounts is the operator for windows of n records. A full one is handed on at once; by policy so is what is not full.
 func tumblingCounts(op *Op, n int, emit EmitPolicy, types string, values cells) taking {
 	c := &talliedCells{cells: values}
-	store := openWindows(op, state.Fixed, 0, types, c)
+	store := openWindows(op, state.Shape{Unordered: true}, fmt.Sprintf("tumbling windows of %d records", n), types, c)
 	var scratch Meta
 	hand := func(place int32) error {
 		c.tallies[place].place(&scratch)
@@ -106,7 +107,7 @@ func tumblingCounts(op *Op, n int, emit EmitPolicy, types string, values cells) 
 			}
 		}
 		if full {
-			store.Drop(place, true)
+			store.Drop(place, false) // the next one has its place in the changelog
 		}
 		return nil
 	}
@@ -115,7 +116,7 @@ func tumblingCounts(op *Op, n int, emit EmitPolicy, types string, values cells) 
 // slidingCounts is the operator for the last n records. It keeps each by itself, numbered by arrival, with its event time in the place
 // of an end.
 func slidingCounts(op *Op, n int, types string, c cells) taking {
-	store := openWindows(op, state.Free, 0, types, c)
+	store := openWindows(op, state.Shape{Layout: state.Free}, fmt.Sprintf("sliding windows of %d records", n), types, c)
 	var scratch Meta
 	return func(m *Meta, encoded []byte) error {
 		number := int64(0)
@@ -133,7 +134,7 @@ func slidingCounts(op *Op, n int, types string, c cells) taking {
 		key := store.Key(place)
 		if store.Count(key) > n {
 			first, _ := store.First(key)
-			store.Drop(first, false)
+			store.Drop(first.Place, false)
 		}
 		if store.Count(key) < n {
 			return nil

@@ -34,10 +34,14 @@ func (g Grouped[K, V]) Tumbling(size time.Duration) Windowed[K, V] {
 }
 
 // Hopping cuts event time into windows [start, end) of one size that begin every advance, aligned to 1970: a record is in
-// several where size is larger than advance. Where it is smaller a record may be in none; those are counted as dropped (no_window).
+// size/advance of them, at most 100,000: work and memory grow with that. Where size is smaller than advance a record may be in none; those are
+// counted as dropped (no_window).
 func (g Grouped[K, V]) Hopping(size, advance time.Duration) Windowed[K, V] {
 	return g.aligned("hopping", size, advance)
 }
+
+// mostWindows is how many windows a record may be in: a day by seconds. All of them have results.
+const mostWindows = 100_000
 
 func (g Grouped[K, V]) aligned(title string, size, advance time.Duration) Windowed[K, V] {
 	spec := windowSpec{kind: byAligned, title: title}
@@ -45,6 +49,10 @@ func (g Grouped[K, V]) aligned(title string, size, advance time.Duration) Window
 	spec.advance = spec.size
 	if advance != size {
 		spec.advance = g.length(title, "an advance", advance, time.Millisecond)
+	}
+	if each := spec.size / spec.advance; each > mostWindows {
+		g.n.topology.fault(fmt.Errorf("%s (after [%s]): each record would be in %d windows: make the advance longer, so that it is in %d at most", title, g.n, each, mostWindows))
+		spec.advance = spec.size
 	}
 	return g.windowed(spec)
 }

@@ -1,5 +1,7 @@
 package framework
 
+import "github.com/millrace/millrace/framework/state"
+
 // paneWindows is the operator for hopping windows whose results can be merged and are wanted when they close. A window is a
 // whole number of panes, and a record is folded into one pane; what the panes have is merged when a window closes.
 //
@@ -8,10 +10,12 @@ package framework
 type paneWindows struct {
 	r    *results
 	pane int64
+	runs runs
 }
 
 func panes(r *results) taking {
-	p := &paneWindows{r, r.spec.pane()}
+	p := &paneWindows{r: r, pane: r.spec.pane()}
+	p.runs.r = r
 	r.due = dueTimes{p.due, r.store.CompareKeys, func(key int32) (int32, int64, bool) { return key, 0, r.store.Known(key) }}
 	r.store.Restored = func(place int32) {
 		start, _, _ := r.store.Bounds(place)
@@ -48,6 +52,7 @@ func (p *paneWindows) take(m *Meta, key []byte) error {
 	if made {
 		p.want(r.store.Key(place), window)
 	}
+	p.runs.changed(r.store.Key(place), start)
 	r.cells.fold(place, made)
 	r.store.Set(place, m.Time)
 	return nil
@@ -92,18 +97,17 @@ func (p *paneWindows) due(at int64, key int32) (n int, err error) {
 	}
 	r.store.SetNext(key, last+1)
 	for {
-		place, ok := r.store.First(key)
+		earliest, ok := r.store.First(key)
 		if !ok {
 			return n, nil
 		}
-		start, _, _ := r.store.Bounds(place)
-		first, latest := r.spec.starts(start)
+		first, latest := r.spec.starts(earliest.Start)
 		if latest > window {
 			p.want(key, max(first, window+r.spec.advance))
 			return n, nil
 		}
-		r.store.Drop(place, true)
-		if !r.store.Known(key) {
+		r.store.Drop(earliest.Place, true)
+		if p.runs.gone(key); !r.store.Known(key) {
 			return n, nil
 		}
 	}
@@ -116,15 +120,29 @@ func (p *paneWindows) gather(key int32, window int64) (some bool) {
 	if window < 0 {
 		end = min(end, r.spec.offset) // what comes later has windows that begin after 1970
 	}
-	for place := range r.store.Range(key, window, end-p.pane) {
-		if seq := r.store.Seq(place); seq > 0 {
-			start, _, _ := r.store.Bounds(place)
-			if first, _ := r.spec.starts(start); first+int64(seq)*r.spec.advance > window {
-				continue
-			}
+	if r.spec.size > fewPanes*p.pane && p.runs.gather(key, window, end) {
+		return true
+	}
+	for _, part := range r.store.List(key, window) {
+		if part.Start >= end {
+			break
 		}
-		r.cells.gather(place, some)
-		some = true
+		if !r.spec.partly(part, window) {
+			r.cells.gather(part.Place, some)
+			some = true
+		}
 	}
 	return some
+}
+
+// fewPanes is up to how many panes of a window are merged anew for each result: hardly more merges than a run takes, and no memory.
+const fewPanes = 3
+
+// partly says that a part of a pane is refused by one of the pane's windows.
+func (s *windowSpec) partly(part state.Listed, window int64) bool {
+	if part.Seq == 0 {
+		return false
+	}
+	first, _ := s.starts(part.Start)
+	return first+int64(part.Seq)*s.advance > window
 }

@@ -39,16 +39,8 @@ type tomb struct {
 }
 
 func newResults(op *Op, spec windowSpec, emit EmitPolicy, panes, whole bool, types string, c cells) *results {
-	layout, size := state.Fixed, spec.size
-	switch {
-	case panes:
-		size = spec.pane()
-	case spec.kind == bySliding:
-		size = 0
-	case spec.kind != byAligned:
-		layout = state.Free
-	}
-	r := &results{op: op, spec: spec, emit: emit, cells: c, whole: whole, store: openWindows(op, layout, size, types, c), earlyAt: engine.Never}
+	r := &results{op: op, spec: spec, emit: emit, cells: c, whole: whole, earlyAt: engine.Never}
+	r.store = openWindows(op, spec.shape(panes), spec.form(panes), types, c)
 	r.entered, r.id = op.enter()
 	r.changes = func(limit int) (int, error) { return r.store.Changed(limit, r.update) }
 	r.watcher = op.o.task.Watch(op.heldBack(), r.nextDue, r.reach)
@@ -57,6 +49,21 @@ func newResults(op *Op, spec windowSpec, emit EmitPolicy, panes, whole bool, typ
 		op.OnCommit(r.commit)
 	}
 	return r
+}
+
+// shape is what the windows, or their panes, are like.
+func (s *windowSpec) shape(panes bool) state.Shape {
+	switch {
+	case panes:
+		return state.Shape{Size: s.pane()}
+	case s.kind == bySliding: // what is at one time
+		return state.Shape{}
+	case s.kind == bySession:
+		return state.Shape{Layout: state.Free}
+	case s.kind == byAssigned:
+		return state.Shape{Layout: state.Free, Unordered: true}
+	}
+	return state.Shape{Size: s.size, Unordered: true}
 }
 
 func (r *results) nextDue() int64 { return min(r.store.Due.Next(), r.earlyAt) }

@@ -72,7 +72,7 @@ func (s *windowSpec) finalTime(end int64) int64 {
 	return end - 1
 }
 
-// delay is how far results are behind the watermark (ENGINE T5). final: only those of closed windows are handed on.
+// delay is how far results are behind the watermark. final: only those of closed windows are handed on.
 func (s *windowSpec) delay(final bool) int64 {
 	switch s.kind {
 	case bySession:
@@ -100,7 +100,10 @@ func (s *windowSpec) starts(at int64) (first, last int64) {
 	if last > at { // at - offset wrapped around
 		last -= s.advance
 	}
-	if at-last >= s.size {
+	switch {
+	case s.size == s.advance:
+		return last, last
+	case at-last >= s.size:
 		return last + s.advance, last // between two windows
 	}
 	first = last - (s.size-1-(at-last))/s.advance*s.advance

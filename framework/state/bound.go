@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 )
 
 // boundKey is the key under which a changelog has the closed bound: shorter than the key of any window.
@@ -44,7 +47,7 @@ func (s *Spans) Done(at int64, key int32, start int64) bool {
 	if at != s.closed.At+1 {
 		return at <= s.closed.At
 	}
-	return s.closed.Some && Bound{s.closed.At, true, s.keys[key].encoded, start}.compare(s.closed) <= 0
+	return s.closed.Some && Bound{s.closed.At, true, s.encoded[key], start}.compare(s.closed) <= 0
 }
 
 // Close says that all that was due at a watermark is closed.
@@ -53,7 +56,7 @@ func (s *Spans) Close(watermark int64) { s.close(Bound{At: watermark}) }
 // CloseSome says that all that was due before a time is closed, and of what is due at it, in the order of keys and starts, what is
 // not behind that of a key and start.
 func (s *Spans) CloseSome(at int64, key int32, start int64) {
-	s.close(Bound{at - 1, true, s.keys[key].encoded, start})
+	s.close(Bound{at - 1, true, s.encoded[key], start})
 }
 
 func (s *Spans) close(to Bound) {
@@ -61,17 +64,29 @@ func (s *Spans) close(to Bound) {
 		return
 	}
 	s.closed = to
-	now, _ := s.round()
-	if n := len(s.gone); n > 0 && s.gone[n-1].place == none && s.gone[n-1].key == nil && s.gone[n-1].round == now {
-		s.gone[n-1].bound = to
+	now, _ := s.rounds.Round()
+	if n := len(s.bounds); n > 0 && s.bounds[n-1].round == now {
+		s.bounds[n-1].bound = to
 		return
 	}
-	s.gone = append(s.gone, obituary{round: now, place: none, bound: to})
+	s.bounds = append(s.bounds, boundIn{now, to})
+}
+
+// releasedBound takes out the bounds whose results are all done with, and returns the last one.
+func (s *Spans) releasedBound(released int64) (last Bound) {
+	last.At = math.MinInt64
+	n := 0
+	for n < len(s.bounds) && s.bounds[n].round < released {
+		last = s.bounds[n].bound
+		n++
+	}
+	s.bounds = slices.Delete(s.bounds, 0, n)
+	return last
 }
 
 // CompareKeys orders keys as CloseSome wants them.
 func (s *Spans) CompareKeys(a, b int32) int {
-	return cmp.Compare(s.keys[a].encoded, s.keys[b].encoded)
+	return strings.Compare(s.encoded[a], s.encoded[b])
 }
 
 // ComparePlaces orders windows as CloseSome wants them.

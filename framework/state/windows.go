@@ -1,9 +1,6 @@
 package state
 
-import (
-	"fmt"
-	"iter"
-)
+import "fmt"
 
 // Cells keep the values of windows by place, and the keys by number: what of a window store knows types. So that the rest is compiled
 // once, and not for each pair of types.
@@ -32,10 +29,9 @@ type Windows struct {
 	Restored func(place int32)
 }
 
-// NewWindows returns an empty store. size is that of fixed windows, ms. round says which round runs, and of which all
-// results before are done with.
-func NewWindows(name string, layout Layout, size int64, cells Cells, round func() (now, released int64)) *Windows {
-	s := &Windows{Spans: newSpans(name, layout, size, round), cells: cells}
+// NewWindows returns an empty store.
+func NewWindows(name string, shape Shape, cells Cells, rounds Rounds) *Windows {
+	s := &Windows{Spans: newSpans(name, shape, rounds), cells: cells}
 	s.forget = cells.Forget
 	return s
 }
@@ -43,36 +39,43 @@ func NewWindows(name string, layout Layout, size int64, cells Cells, round func(
 // KeyNumber returns the number of an encoded key, and whether it has windows; without any it has no number yet.
 func (s *Windows) KeyNumber(encoded []byte) (number int32, ok bool) {
 	number = s.number(encoded)
-	return number, number >= 0
+	return number, number != none
 }
 
-// At returns the place of a window, which is made where it does not exist.
+// At returns the place of a window, which is made where it does not exist. Of a Fixed window seq says which it is, of a Free
+// one end.
 func (s *Windows) At(encoded []byte, start, end int64, seq int32) (place int32, made bool, err error) {
-	number := s.number(encoded)
-	if number < 0 {
-		if number, err = s.addKey(encoded); err != nil {
-			return 0, false, err
+	return s.at(encoded, start, s.second(end, seq))
+}
+
+func (s *Windows) at(encoded []byte, start, second int64) (place int32, made bool, err error) {
+	if s.shape.Unordered {
+		if place = s.find(encoded, start, second); place != none {
+			return place, false, nil
 		}
 	}
-	place, made = s.Of(number, start, end, seq)
-	return place, made, nil
-}
-
-// Of is At for a key that has a number.
-func (s *Windows) Of(key int32, start, end int64, seq int32) (place int32, made bool) {
-	at, found := s.search(key, start, s.secondOf(end, seq))
-	if found {
-		return s.keys[key].list[at].place, false
+	key := s.number(encoded)
+	if key == none {
+		if key, err = s.learn(encoded); err != nil {
+			return none, false, err
+		}
 	}
-	place = s.insert(key, at, start, end, seq)
+	at := 0
+	if !s.shape.Unordered {
+		var found bool
+		if at, found = s.search(key, start, second); found {
+			return s.keys[key].sorted[at].Place, false, nil
+		}
+	}
+	place = s.insert(key, at, start, second)
 	s.cells.Make(place)
 	s.bytes += s.cells.Size()
-	return place, true
+	return place, true, nil
 }
 
-func (s *Windows) addKey(encoded []byte) (int32, error) {
-	n := s.add(encoded)
-	if err := s.cells.Learn(n, s.keys[n].encoded); err != nil {
+func (s *Windows) learn(encoded []byte) (int32, error) {
+	n := s.addKey(encoded)
+	if err := s.cells.Learn(n, s.encoded[n]); err != nil {
 		return 0, fmt.Errorf("store %s: %w", s.name, err)
 	}
 	return n, nil
@@ -85,50 +88,6 @@ func (s *Windows) Set(place int32, time int64) { s.touch(place, time) }
 func (s *Windows) Drop(place int32, done bool) {
 	s.bytes -= s.cells.Size()
 	s.Remove(place, done)
-}
-
-// Range yields the places of a key's windows that start from from to to, both inclusive, in order. The windows must not be
-// changed meanwhile.
-func (s *Windows) Range(key int32, from, to int64) iter.Seq[int32] {
-	return func(yield func(int32) bool) {
-		list := s.keys[key].list
-		at, _ := s.search(key, from, foremost)
-		for ; at < len(list) && list[at].start <= to; at++ {
-			if !yield(list[at].place) {
-				return
-			}
-		}
-	}
-}
-
-// First returns the place of a key's earliest window.
-func (s *Windows) First(key int32) (place int32, ok bool) {
-	list := s.keys[key].list
-	if len(list) == 0 {
-		return 0, false
-	}
-	return list[0].place, true
-}
-
-// Before returns the place of the last window of a key that starts before a time.
-func (s *Windows) Before(key int32, start int64) (place int32, ok bool) {
-	at, _ := s.search(key, start, foremost)
-	if at == 0 {
-		return 0, false
-	}
-	return s.keys[key].list[at-1].place, true
-}
-
-// Count returns how many windows a key has.
-func (s *Windows) Count(key int32) int { return len(s.keys[key].list) }
-
-// Last returns the place of a key's latest window.
-func (s *Windows) Last(key int32) (place int32, ok bool) {
-	list := s.keys[key].list
-	if len(list) == 0 {
-		return 0, false
-	}
-	return list[len(list)-1].place, true
 }
 
 // Flush hands out what changed since the last call (engine.Store).
@@ -154,39 +113,44 @@ func (s *Windows) Restore(key, value []byte, time int64) error {
 		}
 		return err
 	}
-	encoded, start, end, seq, err := s.parse(key)
+	encoded, start, second, err := s.decode(key)
 	if err != nil {
 		return err
 	}
-	number := s.number(encoded)
 	if value == nil {
-		if number >= 0 {
-			s.restoredRemoval(number, start, end, seq)
-		}
+		s.restoreRemoval(encoded, start, second)
 		return nil
 	}
-	if number < 0 {
-		if number, err = s.addKey(encoded); err != nil {
-			return err
-		}
+	place, made, err := s.at(encoded, start, second)
+	if err != nil {
+		return err
 	}
-	place, made := s.Of(number, start, end, seq)
 	if err := s.cells.Decode(place, value); err != nil {
 		return err
 	}
 	p := &s.spans[place]
-	p.time, p.logged, p.sent = time, true, true
+	p.time = time
+	p.is |= logged | sent
 	if made && s.Restored != nil {
 		s.Restored(place)
 	}
 	return nil
 }
 
-// restoredRemoval applies a tombstone.
-func (s *Windows) restoredRemoval(key int32, start, end int64, seq int32) {
-	if at, found := s.search(key, start, s.secondOf(end, seq)); found {
-		place := s.keys[key].list[at].place
-		s.spans[place].logged = false
+// restoreRemoval applies a tombstone.
+func (s *Windows) restoreRemoval(encoded []byte, start, second int64) {
+	key := s.number(encoded)
+	if key == none {
+		return
+	}
+	place := int32(none)
+	if s.shape.Unordered {
+		place = s.find(encoded, start, second)
+	} else if at, found := s.search(key, start, second); found {
+		place = s.keys[key].sorted[at].Place
+	}
+	if place != none {
+		s.spans[place].is &^= logged
 		s.Drop(place, false)
 	}
 }

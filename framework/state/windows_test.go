@@ -52,9 +52,12 @@ type windows struct {
 	log             []change
 }
 
-func newWindows(layout state.Layout, size int64) *windows {
+func newWindows(shape state.Shape) *windows {
 	w := &windows{}
-	w.Windows = state.NewWindows("test", layout, size, &w.cells, func() (int64, int64) { return w.round, w.released })
+	w.Windows = state.NewWindows("test", shape, &w.cells, state.Rounds{
+		Round: func() (int64, int64) { return w.round, w.released },
+		Keep:  slices.Clone[[]byte],
+	})
 	return w
 }
 
@@ -75,9 +78,9 @@ func (w *windows) flush(t *testing.T, held bool) {
 }
 
 // again returns the store that the changelog gives.
-func (w *windows) again(t *testing.T, layout state.Layout, size int64) *windows {
+func (w *windows) again(t *testing.T, shape state.Shape) *windows {
 	t.Helper()
-	r := newWindows(layout, size)
+	r := newWindows(shape)
 	for _, c := range w.log {
 		key, value := []byte(c.key), []byte(c.value)
 		if c.deleted {
@@ -101,37 +104,57 @@ type at struct {
 
 func (a at) String() string { return fmt.Sprintf("%s %d-%d/%d", a.key, a.start, a.end, a.seq) }
 
-// content returns what is in the store, by what its lists say.
-func (w *windows) content(t *testing.T) map[at]string {
+// content returns what is in the store, and sees to it that it is found.
+func (w *windows) content(t *testing.T, shape state.Shape) map[at]string {
 	t.Helper()
 	found := map[at]string{}
+	listed := 0
+	for place := range int32(len(w.values)) {
+		if !w.Present(place) {
+			continue
+		}
+		start, end, _ := w.Bounds(place)
+		a := at{w.keys[w.Key(place)], start, end, w.Seq(place)}
+		found[a] = w.values[place]
+		if again, made, err := w.At([]byte(a.key), start, end, a.seq); made || again != place || err != nil {
+			t.Errorf("%v is at %d, and is found at %d (made: %t, %v)", a, place, again, made, err)
+		}
+	}
+	if w.Len() != len(found) {
+		t.Errorf("it has %d windows, its places have %d", w.Len(), len(found))
+	}
 	for _, key := range []string{"", "a", "b", "mr"} {
 		number, ok := w.KeyNumber([]byte(key))
-		if !ok {
+		if !ok || shape.Unordered {
 			continue
 		}
 		before := int64(-1 << 62)
 		for place := range w.Range(number, before, 1<<62) {
-			start, end, _ := w.Bounds(place)
+			start, _, _ := w.Bounds(place)
 			if start < before {
 				t.Errorf("of key %q the window from %d comes after the one from %d", key, start, before)
 			}
 			before = start
-			found[at{key, start, end, w.Seq(place)}] = w.values[place]
+			listed++
 		}
 	}
-	if w.Len() != len(found) {
-		t.Errorf("it has %d windows, its lists have %d", w.Len(), len(found))
+	if !shape.Unordered && listed != len(found) {
+		t.Errorf("it has %d windows, its lists have %d", len(found), listed)
 	}
 	return found
+}
+
+// shapes are what windows may be like in these tests.
+func shapes(size int64) []state.Shape {
+	return []state.Shape{{Size: size}, {Layout: state.Free}, {Size: size, Unordered: true}, {Layout: state.Free, Unordered: true}}
 }
 
 // After any operations the changelog gives back what is there, and what was removed with a result that an operator still holds: after a
 // crash such a result is made of it once more.
 func TestAWindowStoreComesBackFromItsChangelog(t *testing.T) {
 	for seed := range uint64(400) {
-		for _, layout := range []state.Layout{state.Fixed, state.Free} {
-			checkWindows(t, seed, layout)
+		for _, shape := range shapes(10) {
+			checkWindows(t, seed, shape)
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
@@ -139,11 +162,11 @@ func TestAWindowStoreComesBackFromItsChangelog(t *testing.T) {
 	}
 }
 
-func checkWindows(t *testing.T, seed uint64, layout state.Layout) {
+func checkWindows(t *testing.T, seed uint64, shape state.Shape) {
 	t.Helper()
 	const size = 10
 	rng := rand.New(rand.NewPCG(seed, 1))
-	w := newWindows(layout, size)
+	w := newWindows(shape)
 	model := map[at]string{}
 	held := map[at]string{} // removed, and not in vain
 	heldIn := map[at]int64{}
@@ -151,7 +174,7 @@ func checkWindows(t *testing.T, seed uint64, layout state.Layout) {
 	logged, closed := int64(-1<<63), int64(-1<<63)
 	pick := func() at {
 		a := at{[]string{"", "a", "b", "mr"}[rng.IntN(4)], int64(rng.IntN(6)-1) * size, 0, 0}
-		if a.end = a.start + size; layout == state.Free {
+		if a.end = a.start + size; shape.Layout == state.Free {
 			a.end = a.start + int64(1+rng.IntN(3))*size
 		} else {
 			a.seq = int32(rng.IntN(3))
@@ -178,13 +201,12 @@ func checkWindows(t *testing.T, seed uint64, layout state.Layout) {
 			w.Set(place, a.start)
 			model[a] = w.values[place]
 		case 3, 4:
-			number, ok := w.KeyNumber([]byte(a.key))
-			if _, has := model[a]; !has || !ok {
+			if _, has := model[a]; !has {
 				continue
 			}
-			place, made := w.Of(number, a.start, a.end, a.seq)
-			if made {
-				t.Errorf("%v was there, and is made", a)
+			place, made, err := w.At([]byte(a.key), a.start, a.end, a.seq)
+			if made || err != nil {
+				t.Errorf("%v was there, and is made: %t, %v", a, made, err)
 			}
 			done := rng.IntN(3) > 0
 			w.Drop(place, done)
@@ -216,15 +238,15 @@ func checkWindows(t *testing.T, seed uint64, layout state.Layout) {
 			}
 			want := maps.Clone(held)
 			maps.Copy(want, model)
-			back := w.again(t, layout, size)
-			if got := back.content(t); !maps.Equal(got, want) {
-				t.Errorf("%v\nit comes back as %v\nit should be     %v", layout, got, want)
+			back := w.again(t, shape)
+			if got := back.content(t, shape); !maps.Equal(got, want) {
+				t.Errorf("%v\nit comes back as %v\nit should be     %v", shape, got, want)
 			}
 			if back.Closed() != logged {
 				t.Errorf("it comes back closed up to %d, it should be %d", back.Closed(), logged)
 			}
 		}
-		if got := w.content(t); !maps.Equal(got, model) {
+		if got := w.content(t, shape); !maps.Equal(got, model) {
 			t.Errorf("it has %v, it should have %v", got, model)
 		}
 		if t.Failed() {
@@ -235,7 +257,8 @@ func checkWindows(t *testing.T, seed uint64, layout state.Layout) {
 
 // A beginning of what a flush wrote is what a crash may leave. A window that was moved is there, in one place or the other.
 func TestAFlushWritesAMovedWindowBeforeItTakesTheFormerOneAway(t *testing.T) {
-	w := newWindows(state.Free, 0)
+	shape := state.Shape{Layout: state.Free}
+	w := newWindows(shape)
 	place, _, err := w.At([]byte("a"), 10, 10, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +280,7 @@ func TestAFlushWritesAMovedWindowBeforeItTakesTheFormerOneAway(t *testing.T) {
 	}
 	for n := range len(w.log) + 1 {
 		part := &windows{log: w.log[:n]}
-		if content := part.again(t, state.Free, 0).content(t); n > 0 && len(content) == 0 {
+		if content := part.again(t, shape).content(t, shape); n > 0 && len(content) == 0 {
 			t.Errorf("after %d of %d records nothing is there", n, len(w.log))
 		}
 	}
@@ -265,7 +288,7 @@ func TestAFlushWritesAMovedWindowBeforeItTakesTheFormerOneAway(t *testing.T) {
 
 // Of a time at which a great many windows close the closed bound has the last that was closed, by key and start.
 func TestTheClosedBoundSaysWhatIsDoneOfTheNextTime(t *testing.T) {
-	w := newWindows(state.Fixed, 0)
+	w := newWindows(state.Shape{})
 	numbers := map[string]int32{}
 	for _, key := range []string{"b", "a", "c"} {
 		for _, start := range []int64{1, 2} {
@@ -279,7 +302,7 @@ func TestTheClosedBoundSaysWhatIsDoneOfTheNextTime(t *testing.T) {
 	}
 	w.CloseSome(100, numbers["b"], 1)
 	w.flush(t, false)
-	for _, s := range []*windows{w, w.again(t, state.Fixed, 0)} {
+	for _, s := range []*windows{w, w.again(t, state.Shape{})} {
 		for key := range numbers {
 			n, _ := s.KeyNumber([]byte(key))
 			numbers[key] = n
@@ -317,8 +340,8 @@ func FuzzAChangelogOfWindowsNeverPanics(f *testing.F) {
 		if deleted {
 			value = nil
 		}
-		for _, layout := range []state.Layout{state.Fixed, state.Free} {
-			w := newWindows(layout, 10)
+		for _, shape := range shapes(10) {
+			w := newWindows(shape)
 			_ = w.Restore(key, value, 5)
 			_ = w.Restore(key, []byte("again"), 6)
 			_ = w.Restore(key, nil, 7)
