@@ -31,6 +31,7 @@ func (g Grouped[K, V]) Emit(p EmitPolicy) Grouped[K, V] { g.emit = p; return g }
 type EmitPolicy struct {
 	everyUpdate, onClose bool
 	early                time.Duration // of event time
+	wantsEarly           bool
 }
 
 var (
@@ -45,5 +46,8 @@ var (
 	OnClose = EmitPolicy{onClose: true}
 )
 
-// Early is OnClose that also hands on what changed every so much event time, at its multiples since 1970. It needs windows.
-func Early(every time.Duration) EmitPolicy { return EmitPolicy{onClose: true, early: every} }
+// Early is OnClose that also hands on what changed every so much event time, in whole milliseconds, at its multiples since 1970. It needs
+// windows that have an end in event time.
+func Early(every time.Duration) EmitPolicy {
+	return EmitPolicy{onClose: true, early: every, wantsEarly: true}
+}

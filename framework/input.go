@@ -37,17 +37,17 @@ func NewInput[V any](name string) *Input[V] { return &Input[V]{name: name} }
 // have, since nothing of it is there afterwards.
 func (i *Input[V]) Emit(ctx context.Context, v V) error { return i.emit(ctx, v, true, 0) }
 
-// EmitAt is Emit with an event time, to the millisecond.
+// EmitAt is Emit with an event time, from 1970 on, to the millisecond.
 func (i *Input[V]) EmitAt(ctx context.Context, v V, at time.Time) error {
+	if at.Before(time.UnixMilli(0)) || at.After(time.UnixMilli(latestTime)) {
+		return fmt.Errorf("emit into %s: the event time %s is before 1970, or beyond what can be counted with", i.name, at.UTC())
+	}
 	return i.emit(ctx, v, false, at.UnixMilli())
 }
 
 func (i *Input[V]) emit(ctx context.Context, v V, now bool, at int64) error {
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	if !now && at < 0 {
-		return fmt.Errorf("emit into %s: %w", i.name, errNegativeTime)
 	}
 	host, err := i.port.Enter(ctx)
 	if err != nil {

@@ -134,7 +134,7 @@ func checking[K comparable, V any](o *Op, port int, in Emit[K, V]) Emit[K, V] {
 func openStore[K comparable, V any](o *opening, n *node, h Store[K, V]) *KV[K, V] {
 	keys, values := o.codecs[K, V](n, h.keys, h.values)
 	s := state.NewKV(h.name, keys, flushing[V]{values, o.task.Enter(), int32(n.id)}, o.task.EventTime())
-	o.task.AddStore(s, o.build.store(n, h.name, typesOf[K, V]()))
+	o.task.AddStore(s, "a table", o.build.store(n, h.name, typesOf[K, V]()))
 	return s
 }
 

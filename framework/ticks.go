@@ -17,6 +17,10 @@ func (op *Op) Hold(m *Meta) Hold { return Hold{op.o.task.HoldOffset(m)} }
 // and of a record from a topic stops the application.
 func (h Hold) Release(err error) { h.inner.Release(err) }
 
+// Now returns what time it is for the operator: the wall clock as of when its task looked at it last, a few milliseconds ago at most
+// while it runs, and under a test driver the driver's clock.
+func (op *Op) Now() time.Time { return time.Unix(0, op.o.task.Now()).UTC() }
+
 // Every calls f when an interval of the wall clock ends, on the task's goroutine, with the time of its end; intervals begin at
 // multiples of their length since 1970. Best effort: what a busy task is late by is made up for, but not a standstill of the
 // process of more than a thousand intervals.

@@ -202,7 +202,7 @@ func (w *worker) offsets(ctx context.Context, list func() (kadm.ListedOffsets, e
 
 // patiently tries again while brokers are away or choose a leader, until ctx ends.
 func (w *worker) patiently(ctx context.Context, try func() error) error {
-	for {
+	for tries := 0; ; tries++ {
 		err := try()
 		if err == nil || ctx.Err() != nil {
 			return err
@@ -210,7 +210,9 @@ func (w *worker) patiently(ctx context.Context, try func() error) error {
 		if err = temporary(err); !errors.Is(err, connector.ErrTemporary) {
 			return err
 		}
-		w.log.Warn("trying again", "error", err)
+		if tries%tryTold == 0 {
+			w.log.Warn("trying again", "error", err, "tries", tries+1)
+		}
 		select {
 		case <-time.After(tryEvery):
 		case <-ctx.Done():
@@ -219,7 +221,10 @@ func (w *worker) patiently(ctx context.Context, try func() error) error {
 	}
 }
 
-const tryEvery = 250 * time.Millisecond
+const (
+	tryEvery = 250 * time.Millisecond
+	tryTold  = 40 // tries: 10 s
+)
 
 func (w *worker) byIndex(byName map[string][]int32) (partitions []connector.Partition) {
 	for topic, numbers := range byName {

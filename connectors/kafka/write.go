@@ -23,8 +23,13 @@ func (w *worker) produceOptions() []kgo.Opt {
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.MaxBufferedRecords(math.MaxInt32),
 		kgo.ProducerLinger(2 * time.Millisecond),
+		kgo.UnknownTopicRetries(unknownTopicRetries),
 	}
 }
+
+// unknownTopicRetries is how often a broker may say that it does not know a topic which was there at the start: one that was made a moment
+// ago is not known to all of them yet. They are asked every 250 ms.
+const unknownTopicRetries = 60
 
 // slab is one Write's records for the client, reused when all are acknowledged.
 type slab struct {

@@ -150,7 +150,7 @@ func (d *Driver) resume(t *task, at []connector.Position) error {
 	var faults []error
 	t.Stores(func(s engine.Store, topic int32) {
 		for _, r := range d.topics[topic].partitions[t.Partition] {
-			if err := s.Restore(r.Key, r.Value, r.Time); err != nil {
+			if err := t.Restore(topic, r.Key, r.Value, r.Time); err != nil {
 				faults = append(faults, fmt.Errorf("restore store %s: %w", s.Name(), err))
 			}
 		}

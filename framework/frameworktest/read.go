@@ -55,14 +55,15 @@ func (d *Driver) ReadMaybe[K comparable, V any](from framework.Topic[K, V]) []fr
 }
 
 // ReadRaw is Read for bytes. It knows internal topics, too: <application>-<name>-repartition and
-// <application>-<store>-changelog. The watermarks that tasks send through repartition topics are left out.
+// <application>-<store>-changelog. The watermarks that tasks send through repartition topics
+// are left out, and what a changelog says of itself.
 func (d *Driver) ReadRaw(topic string) []Raw {
 	d.helper()
 	log := d.topic(topic, -1, "has")
 	var records []Raw
 	for _, at := range log.order[log.read:] {
 		r := clone(log.partitions[at.Partition.Partition][at.Offset])
-		if engine.IsControl(&r) {
+		if engine.IsControl(&r) || engine.IsForm(r.Key) {
 			continue
 		}
 		records = append(records, Raw{

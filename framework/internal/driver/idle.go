@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -30,6 +31,13 @@ func (w *worker) watch(t *task, now time.Time) {
 			w.dirty = true
 		}
 	}
+}
+
+// arrived says that a source partition has come to its end and its task was not told yet.
+func (w *worker) arrived(t *task) bool {
+	return slices.ContainsFunc(t.inputs, func(p *partition) bool {
+		return !p.ended && !w.shared.plan.Topics[p.at.Topic].between() && w.shared.ending.reached(p.at, p.position())
+	})
 }
 
 // quiet says that nothing is there to be read, and that nothing keeps it from being read.

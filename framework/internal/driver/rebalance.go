@@ -158,7 +158,7 @@ func (w *worker) restore(run connector.Run) error {
 		if r.Control || r.Key == nil {
 			continue
 		}
-		if err := store.Restore(r.Key, r.Value, r.Time); err != nil {
+		if err := t.Restore(run.Topic, r.Key, r.Value, r.Time); err != nil {
 			return fmt.Errorf("restore store %s: topic %s, partition %d, offset %d: %w; the types or codecs of the store changed: use another store name, or the former ones",
 				store.Name(), w.shared.plan.Topics[run.Topic].Name, run.Partition.Partition, r.Offset, err)
 		}

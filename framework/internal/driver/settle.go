@@ -162,6 +162,9 @@ func (w *worker) patience() time.Duration {
 		if !t.runs() {
 			continue
 		}
+		if w.arrived(t) {
+			return 0
+		}
 		if p, _ := t.choose(); (p != nil && !w.barrier || t.Looping()) && !w.shared.budget.blocked() {
 			return 0
 		}

@@ -35,7 +35,7 @@ func (r *simRecord) told() (c simControl, ok bool) {
 // data says that the record is one that operators see.
 func (r *simRecord) data() bool {
 	_, told := r.told()
-	return !r.hidden && !r.control && !told
+	return !r.hidden && !r.control && !told && !engine.IsForm(r.key)
 }
 
 // between says that the log is of a repartition topic.

@@ -112,9 +112,18 @@ func (w *words) ack(at simPlace, r *simRecord) {
 	}
 }
 
-func lineID(line []byte) string { return strings.Fields(string(line))[0] }
+func lineID(line []byte) string {
+	id, _, _ := strings.Cut(string(line), " ")
+	return id
+}
 
-func number(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
+// number reads a count. What a planted bug lets be overwritten is none.
+func number(b []byte) int64 {
+	if len(b) != 8 {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(b))
+}
 
 // commit checks that all that follows from records below the committed offsets is acknowledged.
 func (w *words) commit(places []simPlace) {

@@ -21,8 +21,11 @@ import (
 //	task graph=NAME [sub=N] [partition=N] [parts=N] [combine=BYTES]
 //	seek       lines topic@offset [time]: where inputs begin
 //	restore    lines store key=value[@time]; key alone is a tombstone
-//	step       lines topic@offset t=TIME [key=K] ["value" | null | control] [header=K]: a run of one input is one Step
-//	flush      ends the round; what is ready is taken
+//	step       lines topic@offset t=TIME [key=K] [birth=TIME] ["value" | null | control] [header=K], or topic@offset says=TASK of=N
+//	           [watermark=TIME] [idle] [end], a control record of an upstream task: a run of one input is one Step
+//	flush      ends the round; what is ready is taken. With "lost" its offsets are not committed
+//	restart    what was flushed last and committed is where the task goes on. With "wiped" the committed times are gone
+//	input      NAME idle | awake | end: what the driver says of a source partition
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		if strings.Contains(path, "fuzz") {
@@ -46,6 +49,7 @@ type scenario struct {
 	task  *engine.Task
 	names []string // of topics
 	pool  engine.Pool
+	kept  kept
 	more  func(*strings.Builder) // shows what a task made by hand keeps beside stores
 }
 
@@ -62,11 +66,16 @@ func (s *scenario) run(t *testing.T, d *datadriven.TestData) error {
 	case "flush":
 		err := s.task.Flush()
 		s.ready()
-		if err == nil {
+		if err == nil && !d.HasArg("lost") {
 			s.commits()
 		}
 		s.task.Begin(s.pool.NewArena())
 		return err
+	case "restart":
+		return s.restart(d.HasArg("wiped"))
+	case "input":
+		s.tell(d.CmdArgs[0].Key, d.CmdArgs[1].Key)
+		return s.task.Err()
 	}
 	d.Fatalf(t, "unknown command %s", d.Cmd)
 	return nil
@@ -79,7 +88,7 @@ func (s *scenario) make(t *testing.T, d *datadriven.TestData) error {
 	for name, to := range map[string]*int{"sub": &sub, "partition": &partition, "parts": &parts, "combine": &combine} {
 		d.MaybeScanArgs(t, name, to)
 	}
-	s.plan, s.names, s.more = nil, nil, nil
+	s.plan, s.names, s.more, s.kept = nil, nil, nil, kept{}
 	if byHand := tasks[graph]; byHand != nil {
 		s.task = byHand(s, int64(combine), int32(parts))
 	} else {
@@ -95,10 +104,14 @@ func (s *scenario) make(t *testing.T, d *datadriven.TestData) error {
 		for i, topic := range s.plan.Topics {
 			s.names, partitions[i] = append(s.names, topic.Name), int32(parts)
 		}
-		s.task, err = s.plan.Build(driver.TaskEnv{
-			Context: context.Background(), Sub: sub, Partition: int32(partition), Partitions: partitions, Tasks: int32(parts), Combine: int64(combine),
-		})
+		layout, err := driver.LayOut(s.plan, partitions)
 		if err != nil {
+			return err
+		}
+		s.kept.env = driver.TaskEnv{
+			Context: context.Background(), Sub: sub, Partition: int32(partition), Partitions: layout.Partitions, Tasks: int32(parts), Combine: int64(combine),
+		}
+		if s.task, err = s.plan.Build(s.kept.env); err != nil {
 			return err
 		}
 	}
@@ -190,6 +203,11 @@ func parseRecord(t *testing.T, d *datadriven.TestData, line string) (topic strin
 			r.Key = []byte(value)
 		case name == "value":
 			r.Value = bytesOf(value)
+		case name == "birth":
+			r.Headers = append(r.Headers, carriedBirth(r.Time, value))
+		case name == "says":
+			r.Headers = append(r.Headers, controlOf(line))
+			return topic, r
 		case name == "header":
 			r.Headers = append(r.Headers, connector.Header{Key: value, Value: []byte("h")})
 		case f == "control":
@@ -217,7 +235,10 @@ func (s *scenario) show() {
 	}
 	s.ready()
 	for _, in := range s.task.Inputs() {
-		fmt.Fprintf(&s.out, "position  %s/%d@%d time=%s\n", in.Name, in.Partition, in.Position(), timeOf(in.Time()))
+		fmt.Fprintf(&s.out, "position  %s/%d@%d %s\n", in.Name, in.Partition, in.Position(), momentOf(in))
+	}
+	if engine.HasWatchers(s.task) {
+		fmt.Fprintf(&s.out, "watermark %s\n", timeOf(s.task.Watermark()))
 	}
 	s.task.Stores(func(store engine.Store, _ int32) {
 		fmt.Fprintf(&s.out, "store     %s%s\n", store.Name(), content(store))
@@ -236,6 +257,7 @@ func (s *scenario) show() {
 // ready prints and takes what is to be written.
 func (s *scenario) ready() {
 	r := s.task.Ready()
+	s.kept.log(r.Changelog)
 	s.outs("changelog", r.Changelog)
 	s.outs("produce", r.Outputs)
 	s.task.Done()
@@ -249,6 +271,10 @@ func (s *scenario) outs(what string, outs []connector.Out) {
 			o := outs[i]
 			if engine.IsControl(&connector.Record{Key: o.Key, Value: o.Value, Headers: o.Headers}) {
 				fmt.Fprintf(&s.out, " {%s}", engine.ControlText(o.Headers[0].Value))
+				continue
+			}
+			if engine.IsForm(o.Key) {
+				fmt.Fprintf(&s.out, " of %s:", o.Value)
 				continue
 			}
 			fmt.Fprintf(&s.out, " %s=%s@%d", text(o.Key), text(o.Value), o.Time)
@@ -269,6 +295,7 @@ func (s *scenario) commits() {
 			fmt.Fprintf(&s.out, "error     %v\n", err)
 			continue
 		}
-		fmt.Fprintf(&s.out, "commit    %s/%d@%d time=%s\n", in.Name, p.Partition.Partition, p.Offset, timeOf(times.At[0]))
+		fmt.Fprintf(&s.out, "commit    %s/%d@%d %s\n", in.Name, p.Partition.Partition, p.Offset, committedOf(in, times))
 	}
+	s.kept.commit(s.task)
 }

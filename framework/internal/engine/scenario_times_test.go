@@ -49,7 +49,7 @@ func (s *scenario) restart(wiped bool) (err error) {
 	s.task.Stores(func(store engine.Store, topic int32) {
 		for _, o := range s.kept.changelog {
 			if o.Topic == topic && err == nil {
-				err = store.Restore(o.Key, o.Value, o.Time)
+				err = s.task.Restore(topic, o.Key, o.Value, o.Time)
 			}
 		}
 	})

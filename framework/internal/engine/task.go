@@ -23,7 +23,7 @@ type Task struct {
 	inputs  []*Input
 	flushes []func() error // in the order of opening, downstream first; run in reverse
 	drains  []func() error // likewise
-	stores  []boundStore
+	stores  []*boundStore
 	stages  []*Stage
 	timers  []*Timer
 	gates   []func() bool // say true while no more records are to come
@@ -101,26 +101,6 @@ type Input struct {
 	meta     Meta
 }
 
-type boundStore struct {
-	store Store
-	topic int32
-	log   func(key, value []byte, time int64) error // writes a change to the changelog; made once, since it is called at each flush
-}
-
-// Store is what a task keeps between records, as the task sees it: something that writes and reads a changelog.
-type Store interface {
-	Name() string
-	// Flush hands out what changed since the last call, one call a key, in the order of the first change. The key's
-	// bytes are never changed; the value is valid only during the call, nil is a deletion.
-	Flush(record func(key, value []byte, time int64) error) error
-	// Restore applies one changelog record. It keeps no reference to its arguments.
-	Restore(key, value []byte, time int64) error
-	// Bytes returns about how much memory the content takes.
-	Bytes() int64
-	// Len returns the number of keys.
-	Len() int
-}
-
 // NewTask returns a task without inputs. operators are the names of the nodes by number.
 func NewTask(sub int, partition int32, operators []string) *Task {
 	return &Task{ID: fmt.Sprintf("%d_%d", sub, partition), Partition: partition, Of: 1, operators: operators, operator: -1, watermark: NoTime, due: Never, telling: Never}
@@ -140,16 +120,13 @@ func (t *Task) AddInput(in Input) int {
 // registration, which is upstream first, so that what one emits passes the next.
 func (t *Task) OnFlush(f func() error) { t.flushes = append(t.flushes, f) }
 
-// AddStore gives the task a store whose changes go to the changelog topic with this index.
-func (t *Task) AddStore(s Store, topic int32) {
-	t.stores = append(t.stores, boundStore{s, topic, func(key, value []byte, time int64) error {
-		out := connector.Out{Topic: topic, Partition: t.Partition, Time: time, Key: key}
-		if value != nil {
-			out.Value = t.arena.Copy(value)
-		}
-		t.changelog = append(t.changelog, out)
-		return nil
-	}})
+// change returns a change of a store for its changelog.
+func (t *Task) change(topic int32, key, value []byte, time int64) connector.Out {
+	out := connector.Out{Topic: topic, Partition: t.Partition, Time: time, Key: key}
+	if value != nil {
+		out.Value = t.arena.Copy(value)
+	}
+	return out
 }
 
 // Enter returns what an operator writes its number to before it calls a user's function,
@@ -411,16 +388,6 @@ func (t *Task) forgiving() bool {
 	return !t.behind && len(t.inputs) > 0
 }
 
-// log writes what changed in the stores to their changelogs.
-func (t *Task) log() error {
-	for _, b := range t.stores {
-		if err := b.store.Flush(b.log); err != nil {
-			return fmt.Errorf("store %s: %w", b.store.Name(), err)
-		}
-	}
-	return nil
-}
-
 // Ready is what is to be done, in the order that makes it safe: the outputs are written; when they are acknowledged the changelog
 // is, each topic after those of the stores behind it, as Stores orders them; when all of it is acknowledged, and only after a Flush,
 // the positions may be committed. What is written as one needs no order.
@@ -477,16 +444,6 @@ func (in *Input) Position() int64 { return in.position }
 
 // Time returns the input's partition time.
 func (in *Input) Time() int64 { return in.time }
-
-// Stores calls f for each store, those of stages too, with the index of its changelog topic; for those behind first.
-func (t *Task) Stores(f func(s Store, topic int32)) {
-	for _, s := range t.stages {
-		s.Stores(f)
-	}
-	for _, b := range t.stores {
-		f(b.store, b.topic)
-	}
-}
 
 // Counts returns the records taken in and the drops by reason since the task was made.
 func (t *Task) Counts() (records int64, drops [Reasons]int64) { return t.records, t.drops }

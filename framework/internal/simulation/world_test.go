@@ -201,7 +201,7 @@ func (w *world) start(t *task) {
 		}
 		for _, e := range entries {
 			r := clone(e.r)
-			if err := s.Restore(r.Key, r.Value, r.Time); err != nil {
+			if err := inner.Restore(topic, r.Key, r.Value, r.Time); err != nil {
 				w.fault("restore store %s of task %s: %v", s.Name(), t.ID, err)
 			}
 			poison(r)
