@@ -70,6 +70,10 @@ var kinds = []kind{
 		cut: func(g toCut) windows { return g.SlidingTime(30 * time.Minute).Grace(longGrace) },
 	},
 	{
+		name: "sevens", counts: true, rule: counted(7, 7),
+		cut: func(g toCut) windows { return g.TumblingCount(7) },
+	},
+	{
 		name: "last", counts: true, rule: counted(5, 1),
 		cut: func(g toCut) windows { return g.SlidingCount(5) },
 	},
