@@ -75,7 +75,7 @@ func TestEmitAllocatesNothing(t *testing.T) {
 	emitAllocates(t, emitThroughFive(t), 0)
 }
 
-// A value that changes a store is written to its changelog before its receipt.
+// The change of a store waits for the end of its round, in a list that is used again.
 func TestEmitAllocatesNothingForAChangeOfAStore(t *testing.T) {
 	emitAllocates(t, seedInput(t), 0)
 }

@@ -32,8 +32,13 @@ func (w *worker) keep(t *task, changelog []connector.Out) {
 		for len(w.open.states) <= depth {
 			w.open.states = append(w.open.states, nil)
 		}
-		w.open.states[depth] = append(w.open.states[depth], change{t, append(w.spareOuts(), changelog[:n]...)})
-		changelog = changelog[n:]
+		changes := w.open.states[depth]
+		if last := len(changes) - 1; last < 0 || changes[last].task != t {
+			changes = append(changes, change{t, w.spareOuts()})
+		}
+		last := &changes[len(changes)-1]
+		last.outs = append(last.outs, changelog[:n]...)
+		w.open.states[depth], changelog = changes, changelog[n:]
 	}
 }
 
