@@ -31,7 +31,9 @@ func (op *Op) Every(interval time.Duration, f func(end time.Time) error) {
 		}
 		return
 	}
-	op.n.clocked = op.n.clocked || op.o.build.scratch
+	if op.o.build.scratch {
+		op.n.clocked = true
+	}
 	entered, id := op.enter()
 	every := int64(interval)
 	var timer *engine.Timer

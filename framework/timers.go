@@ -72,7 +72,9 @@ func (op *Op) EventTimers[K comparable](fire func(m *Meta, k K) error) *Timers[K
 // WallTimers gives the operator timers of the wall clock: best effort, so that no result should depend on them. What fire emits
 // has the watermark as its event time, where it is known, else the timer's time.
 func (op *Op) WallTimers[K comparable](fire func(m *Meta, k K) error) *Timers[K] {
-	op.n.clocked = op.n.clocked || op.o.build.scratch
+	if op.o.build.scratch {
+		op.n.clocked = true
+	}
 	t := newTimers(op, "clock", fire)
 	t.cell = keyCell[K](op.o, false)
 	entered, id := op.enter()

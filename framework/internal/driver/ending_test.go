@@ -54,6 +54,8 @@ func inBubble(t *testing.T, seed uint64, f func(t *testing.T, s *sim)) {
 
 // values returns the values of a topic, sorted.
 func (s *sim) values(topic string) (values []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, l := range s.topics[topic] {
 		for _, r := range l.records {
 			if r.data() {

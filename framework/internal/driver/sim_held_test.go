@@ -62,6 +62,9 @@ func TestEachInvariantOfWhatIsKeptIsBrokenByAPlantedBug(t *testing.T) {
 		plantUnasked:     memoryIsBounded,
 		plantReusedBytes: bytesStayUntilAcked,
 	} {
+		if plantsRace && (plant == plantEarlyAck || plant == plantReusedBytes) {
+			continue
+		}
 		t.Run(string(plant), func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= 300; seed++ {

@@ -115,7 +115,7 @@ const (
 
 func newSim(ctx context.Context, seed uint64) *sim {
 	s := &sim{
-		seed: seed, ctx: ctx, rng: rand.New(rand.NewPCG(seed, 1)), topics: map[string][]*simLog{},
+		seed: seed, ctx: ctx, rng: rand.New(&lockedSource{of: rand.NewPCG(seed, 1)}), topics: map[string][]*simLog{},
 		committed: map[simPlace]connector.Position{}, hits: map[string]int{},
 	}
 	s.group = simGroup{sim: s, owner: map[int]*member{}, leaving: map[int]bool{}}
@@ -137,10 +137,22 @@ func (s *sim) trace(format string, args ...any) {
 	}
 }
 
-// chance says yes with probability p; s.mu is held.
+// lockedSource is drawn from by the simulation and by tests.
+type lockedSource struct {
+	mu sync.Mutex
+	of rand.Source
+}
+
+func (l *lockedSource) Uint64() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of.Uint64()
+}
+
+// chance says yes with probability p.
 func (s *sim) chance(p float64) bool { return p > 0 && s.rng.Float64() < p }
 
-// upTo returns a random duration, one time in three 0; s.mu is held.
+// upTo returns a random duration, one time in three 0.
 func (s *sim) upTo(d time.Duration) time.Duration {
 	if d <= 0 || s.rng.IntN(3) == 0 {
 		return 0
@@ -225,6 +237,8 @@ func scribble(records []connector.Record) {
 
 // uncommitted returns the records with a value that a group has not committed of a topic.
 func (s *sim) uncommitted(topic string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, l := range s.topics[topic] {
 		for _, r := range l.records[max(l.start, s.committed[l.at].Offset):] {
 			if r.data() {
@@ -235,7 +249,7 @@ func (s *sim) uncommitted(topic string) (n int) {
 	return n
 }
 
-// lag returns the offsets that a group has not committed of a topic.
+// lag returns the offsets that a group has not committed of a topic; s.mu is held.
 func (s *sim) lag(topic string) (lag int64) {
 	for _, l := range s.topics[topic] {
 		lag += l.end() - max(l.start, s.committed[l.at].Offset)

@@ -4,3 +4,5 @@ package driver_test
 
 // simDefault is how many seeds a run simulates.
 const simDefault = 300
+
+const plantsRace = false
