@@ -56,6 +56,9 @@ func TestAddingToAnAccumulatorAllocatesNothing(t *testing.T) {
 		"Approx":     allocating(ApproxDistinctOf(func(n int) int { return n }), m, 5),
 		"Quantiles":  allocating(QuantilesOf(func(x float64) float64 { return x }), m, 0.1),
 	} {
+		if poolsForget && name == "Approx" {
+			continue // it takes its scratch memory from one
+		}
 		if limit := map[string]float64{"Quantiles": 1000/binsPending + 1}[name]; allocs > limit {
 			t.Errorf("%s: %v allocations for 1000 values", name, allocs)
 		}
