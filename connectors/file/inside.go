@@ -40,16 +40,19 @@ type restoration struct {
 	at   connector.Partition
 	log  *local.Snapshot // nil: there is none
 	next int64
+	anew bool // to be said with the next run
 }
 
 // Restore starts to read partitions of changelogs up to where they end now.
-func (w *worker) Restore(partitions []connector.Partition) {
-	w.RestoreStop(partitions)
-	for _, p := range partitions {
-		r := &restoration{at: p}
-		if l := w.log(p); l != nil {
+func (w *worker) Restore(of []connector.Restoration) {
+	for _, want := range of {
+		w.RestoreStop([]connector.Partition{want.Partition})
+		r := &restoration{at: want.Partition, next: want.From}
+		if l := w.log(want.Partition); l != nil {
 			r.log = l.Snapshot()
-			r.next = r.log.Start
+			if r.anew = !r.log.Has(want.From); r.anew || want.From == 0 {
+				r.next = r.log.Start
+			}
 		}
 		w.restorations = append(w.restorations, r)
 	}
@@ -81,7 +84,8 @@ func (w *worker) restore() {
 }
 
 func (r *restoration) read(p *pool) connector.Run {
-	run := connector.Run{Partition: r.at, End: -1, Restore: true}
+	run := connector.Run{Partition: r.at, End: -1, Restore: true, Anew: r.anew}
+	r.anew = false
 	if r.log == nil {
 		run.Err = fmt.Errorf("topic %d has no partition %d to restore", r.at.Topic, r.at.Partition)
 		return run

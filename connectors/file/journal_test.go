@@ -154,7 +154,7 @@ func TestAJournalIsRewrittenAtTheStartWhenMostOfItIsDead(t *testing.T) {
 	if log.End != 4*3000 || log.Start != 4*3000-100 {
 		t.Errorf("the repartition topic has %d to %d", log.Start, log.End)
 	}
-	w.Restore([]connector.Partition{{Topic: 2}})
+	w.Restore([]connector.Restoration{{Partition: connector.Partition{Topic: 2}}})
 	var value []byte
 	for restored := false; !restored; {
 		b, err := w.Poll(t.Context(), 0, true)

@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/millrace/millrace/framework/connector"
@@ -16,28 +18,30 @@ type restoration struct {
 	worker *worker
 	ctx    context.Context
 	cancel context.CancelFunc
-	wanted int // partitions whose runs the worker still wants; used by the worker's goroutine
+	wanted int              // partitions whose runs the worker still wants; used by the worker's goroutine
+	logs   map[int32]string // what each topic is told by; written before anything is handed over
 }
 
 // restored is what a restoration hands over: what it fetched, or the partitions that are at their end.
 type restored struct {
 	by      *restoration
 	fetches kgo.Fetches
-	ended   []connector.Partition
+	anew    []connector.Partition // read from their start, not from where it was asked for; before what was fetched
+	ended   []connector.Partition // after what was fetched
 	err     error
 }
 
 // Restore starts to read partitions.
-func (w *worker) Restore(partitions []connector.Partition) {
-	w.RestoreStop(partitions)
-	r := &restoration{worker: w, wanted: len(partitions)}
+func (w *worker) Restore(of []connector.Restoration) {
+	r := &restoration{worker: w, wanted: len(of), logs: map[int32]string{}}
 	r.ctx, r.cancel = context.WithCancel(w.ctx)
-	for _, p := range partitions {
-		w.restorations[p] = r
+	for _, o := range of {
+		w.RestoreStop([]connector.Partition{o.Partition})
+		w.restorations[o.Partition] = r
 	}
 	w.running.Go(func() {
 		defer r.cancel()
-		if err := r.run(partitions); err != nil && r.ctx.Err() == nil {
+		if err := r.run(of); err != nil && r.ctx.Err() == nil {
 			r.send(restored{by: r, err: err})
 		}
 	})
@@ -69,7 +73,7 @@ func (r *restoration) send(x restored) bool {
 }
 
 // run reads until each partition is at the last stable offset that it had at the beginning.
-func (r *restoration) run(partitions []connector.Partition) error {
+func (r *restoration) run(of []connector.Restoration) error {
 	w := r.worker
 	cl, err := w.cluster.client(w.fetchOptions(w.config.Budget / fetchShare)...)
 	if err != nil {
@@ -79,7 +83,7 @@ func (r *restoration) run(partitions []connector.Partition) error {
 	var left map[connector.Partition]int64
 	var begin map[string]map[int32]kgo.Offset
 	err = w.patiently(r.ctx, func() error {
-		left, begin, err = r.spans(kadm.NewClient(cl), partitions)
+		left, begin, err = r.spans(kadm.NewClient(cl), of)
 		return err
 	})
 	if err != nil {
@@ -138,11 +142,19 @@ func (r *restoration) follow(fetches kgo.Fetches, read map[connector.Partition]i
 }
 
 // spans returns the ends of the partitions that hold something, and where each begins. Empty ones are reported at once.
-func (r *restoration) spans(admin *kadm.Client, partitions []connector.Partition) (ends map[connector.Partition]int64, begin map[string]map[int32]kgo.Offset, err error) {
+func (r *restoration) spans(admin *kadm.Client, of []connector.Restoration) (ends map[connector.Partition]int64, begin map[string]map[int32]kgo.Offset, err error) {
 	w := r.worker
 	ends, begin = map[connector.Partition]int64{}, map[string]map[int32]kgo.Offset{}
-	names := w.byName(partitions)
-	var empty []connector.Partition
+	names := map[string][]connector.Restoration{}
+	for _, o := range of {
+		name := w.config.Topics[o.Topic].Name
+		names[name] = append(names[name], o)
+	}
+	ids, err := admin.Metadata(r.ctx, slices.Collect(maps.Keys(names))...)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := restored{by: r}
 	for name := range names {
 		starts, err := admin.ListStartOffsets(r.ctx, name)
 		if err == nil {
@@ -158,25 +170,37 @@ func (r *restoration) spans(admin *kadm.Client, partitions []connector.Partition
 		if err != nil {
 			return nil, nil, fmt.Errorf("find the end of topic %s: %w", name, err)
 		}
-		for _, p := range names[name] {
-			first, _ := starts.Lookup(name, p)
-			end, _ := written.Lookup(name, p)
-			at := connector.Partition{Topic: w.topics[name], Partition: p}
-			if first.Offset >= end.Offset {
-				empty = append(empty, at)
+		r.log(name, ids.Topics[name].ID)
+		for _, o := range names[name] {
+			first, _ := starts.Lookup(name, o.Partition.Partition)
+			end, _ := written.Lookup(name, o.Partition.Partition)
+			from := max(o.From, first.Offset)
+			if o.From > 0 && (from > o.From || from > end.Offset || o.Log != "" && o.Log != r.logs[o.Topic]) {
+				x.anew = append(x.anew, o.Partition)
+				from = first.Offset
+			}
+			if from >= end.Offset {
+				x.ended = append(x.ended, o.Partition)
 				continue
 			}
-			ends[at] = end.Offset
+			ends[o.Partition] = end.Offset
 			if begin[name] == nil {
 				begin[name] = map[int32]kgo.Offset{}
 			}
-			begin[name][p] = kgo.NewOffset().At(first.Offset)
+			begin[name][o.Partition.Partition] = kgo.NewOffset().At(from)
 		}
 	}
-	if len(empty) > 0 {
-		r.send(restored{by: r, ended: empty})
+	if len(x.anew)+len(x.ended) > 0 {
+		r.send(x)
 	}
 	return ends, begin, nil
+}
+
+// log notes what tells a topic from another one of the same name: its id, where brokers give one.
+func (r *restoration) log(name string, id kadm.TopicID) {
+	if id != (kadm.TopicID{}) {
+		r.logs[r.worker.topics[name]] = id.String()
+	}
 }
 
 // writtenTo returns where the logs of a topic end. With transactions that is behind what is open or ended just now, and reading, which
@@ -199,6 +223,11 @@ func (w *worker) acceptRestored(b *connector.Batch, x restored) {
 		w.fail(err)
 		return
 	}
+	for _, p := range x.anew {
+		if w.restorations[p] == x.by {
+			b.Runs = append(b.Runs, connector.Run{Partition: p, End: -1, Restore: true, Anew: true})
+		}
+	}
 	for _, run := range all.Runs {
 		if w.restorations[run.Partition] == x.by {
 			run.Restore = true
@@ -209,7 +238,7 @@ func (w *worker) acceptRestored(b *connector.Batch, x restored) {
 		if w.restorations[p] == x.by {
 			delete(w.restorations, p)
 			x.by.done()
-			b.Runs = append(b.Runs, connector.Run{Partition: p, End: -1, Restore: true, Restored: true})
+			b.Runs = append(b.Runs, connector.Run{Partition: p, End: -1, Restore: true, Restored: true, Log: x.by.logs[p.Topic]})
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestARestorationReadsEachPartitionToItsEnd(t *testing.T) {
 	}
 	f.produce("log", 2, "x", "y")
 	m := f.open(restoring())
-	m.Restore([]connector.Partition{at(1, 0), at(1, 1), at(1, 2)})
+	m.Restore(connector.Whole(at(1, 0), at(1, 1), at(1, 2)))
 	m.until("all three", func() bool { return m.complete[at(1, 0)] && m.complete[at(1, 1)] && m.complete[at(1, 2)] })
 	if got := values(m.restored[at(1, 0)]); !slices.Equal(got, want) {
 		t.Errorf("%d records of partition 0", len(got))
@@ -55,7 +55,7 @@ func TestARestorationEndsWhereTheLogEndedAtItsBeginning(t *testing.T) {
 	f := broker(t, "in", "log")
 	f.produce("log", 0, "a", "b")
 	m := f.open(restoring())
-	m.Restore([]connector.Partition{at(1, 0)})
+	m.Restore(connector.Whole(at(1, 0)))
 	m.until("the restoration", func() bool { return m.complete[at(1, 0)] })
 	if got := values(m.restored[at(1, 0)]); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("got %q", got)
@@ -67,7 +67,7 @@ func TestARestorationReadsBehindMarkersAndAbortedRecords(t *testing.T) {
 	f.transact(kgo.TryCommit, "log", "a")
 	f.transact(kgo.TryAbort, "log", "never", "seen")
 	m := f.open(restoring())
-	m.Restore([]connector.Partition{at(1, 0)})
+	m.Restore(connector.Whole(at(1, 0)))
 	m.until("the restoration", func() bool { return m.complete[at(1, 0)] })
 	if got := values(m.restored[at(1, 0)]); !slices.Equal(got, []string{"a", "#", "#"}) {
 		t.Errorf("got %q", got)
@@ -80,7 +80,7 @@ func TestARestorationCanBeginAnewAndBeGivenUp(t *testing.T) {
 	f.produce("log", 1, "c")
 	m := f.open(restoring())
 	for range 5 {
-		m.Restore([]connector.Partition{at(1, 0), at(1, 1)})
+		m.Restore(connector.Whole(at(1, 0), at(1, 1)))
 	}
 	m.RestoreStop([]connector.Partition{at(1, 1)})
 	m.until("the one that is wanted", func() bool { return m.complete[at(1, 0)] })
@@ -91,7 +91,7 @@ func TestARestorationCanBeginAnewAndBeGivenUp(t *testing.T) {
 		t.Error("what was given up came")
 	}
 	m.restored, m.complete = map[connector.Partition][]connector.Record{}, map[connector.Partition]bool{}
-	m.Restore([]connector.Partition{at(1, 1)})
+	m.Restore(connector.Whole(at(1, 1)))
 	m.until("the other, later", func() bool { return m.complete[at(1, 1)] })
 	if got := values(m.restored[at(1, 1)]); !slices.Equal(got, []string{"c"}) {
 		t.Errorf("got %q", got)
@@ -103,7 +103,7 @@ func TestRecordsOfTheGroupComeWhileStoresAreRestored(t *testing.T) {
 	f.produce("in", 0, "record")
 	f.produce("log", 0, "change")
 	m := f.open(restoring())
-	m.Restore([]connector.Partition{at(1, 0)})
+	m.Restore(connector.Whole(at(1, 0)))
 	m.until("both", func() bool { return m.complete[at(1, 0)] && len(m.read[at(0, 0)]) == 1 })
 }
 
@@ -112,7 +112,7 @@ func TestARestorationThatIsNotAllowedIsANamedError(t *testing.T) {
 	f.produce("log", 0, "a")
 	f.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets, kmsg.Fetch}, Topic: "log", Err: kerr.TopicAuthorizationFailed, Count: -1})
 	m := f.open(restoring())
-	m.Restore([]connector.Partition{at(1, 0)})
+	m.Restore(connector.Whole(at(1, 0)))
 	err := m.failed()
 	if err == nil || !strings.Contains(err.Error(), "topic log") || !strings.Contains(err.Error(), "allow this user") {
 		t.Errorf("got %v", err)
@@ -123,7 +123,7 @@ func TestClosingEndsARestoration(t *testing.T) {
 	f := broker(t, "in", "log")
 	f.produce("log", 0, "a")
 	m := f.open(restoring())
-	m.Restore([]connector.Partition{at(1, 0)})
+	m.Restore(connector.Whole(at(1, 0)))
 	if err := m.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

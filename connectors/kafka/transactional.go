@@ -81,7 +81,7 @@ func (t *transactional) Recycle(records []connector.Record)      { t.worker().Re
 func (t *transactional) Pause(partitions []connector.Partition)  { t.worker().Pause(partitions) }
 func (t *transactional) Resume(partitions []connector.Partition) { t.worker().Resume(partitions) }
 
-func (t *transactional) Restore(partitions []connector.Partition) { t.worker().Restore(partitions) }
+func (t *transactional) Restore(of []connector.Restoration) { t.worker().Restore(of) }
 
 func (t *transactional) RestoreStop(partitions []connector.Partition) {
 	t.worker().RestoreStop(partitions)

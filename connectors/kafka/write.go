@@ -40,6 +40,9 @@ type slab struct {
 	promise func(*kgo.Record, error) // s.done, made once
 }
 
+// offsetOf is the key of the context of a record whose offset is asked for.
+type offsetOf struct{}
+
 type slabPool struct{ sync.Pool }
 
 func (w *worker) slab(n int) *slab {
@@ -72,6 +75,9 @@ func (w *worker) Write(outs []connector.Out, acked func(int, error)) {
 			Topic: w.config.Topics[o.Topic].Name, Partition: o.Partition, Timestamp: time.UnixMilli(o.Time),
 			Key: o.Key, Value: o.Value,
 		}
+		if o.Offset != nil {
+			r.Context = context.WithValue(context.Background(), offsetOf{}, o.Offset)
+		}
 		for _, h := range o.Headers {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
@@ -85,6 +91,11 @@ func (s *slab) done(r *kgo.Record, err error) {
 		err = fmt.Errorf("write to topic %s, partition %d: a record of %d bytes: %w", r.Topic, r.Partition, len(r.Key)+len(r.Value), explain(err))
 		if s.worker.tx != nil && abortive(err) {
 			err = aborted(err)
+		}
+	}
+	if r.Context != nil && err == nil {
+		if at, _ := r.Context.Value(offsetOf{}).(*int64); at != nil {
+			*at = r.Offset
 		}
 	}
 	s.acked(len(r.Key)+len(r.Value), err)

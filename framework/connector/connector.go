@@ -83,10 +83,10 @@ type Reader interface {
 	Pause(partitions []Partition)
 	// Resume starts fetching the partitions again.
 	Resume(partitions []Partition)
-	// Restore starts to read partitions outside the group, each from its log's start up to its last stable offset at
+	// Restore starts to read partitions outside the group, each from where its Restoration says up to its last stable offset at
 	// the time of the call: their runs come back from Poll with Restore set, the last of each partition with
 	// Restored. Calling it for a partition that is being restored starts that one anew; RestoreStop ends it.
-	Restore(partitions []Partition)
+	Restore(of []Restoration)
 	// RestoreStop gives up the restoration of the partitions: no more of their runs are returned.
 	RestoreStop(partitions []Partition)
 }
@@ -214,6 +214,8 @@ type Out struct {
 	Key       []byte // nil: no key
 	Value     []byte // nil: null
 	Headers   []Header
+	// Offset is set to the one that the record got before acked is called for it, by a connector that knows it then; nil: nobody asks.
+	Offset *int64
 }
 
 // Batch is what a poll returned.
@@ -253,6 +255,22 @@ type Assignment struct {
 	Gap      int64  // offsets between the committed one and the log's start, skipped by Source.SkipGap
 }
 
+// Restoration says what is to be read of a partition that is restored.
+type Restoration struct {
+	Partition
+	From int64  // the first offset to read; 0: the log's start
+	Log  string // what Run.Log called the log that From is an offset of; "": unknown
+}
+
+// Whole is the restoration of all that is in the partitions.
+func Whole(partitions ...Partition) []Restoration {
+	all := make([]Restoration, len(partitions))
+	for i, p := range partitions {
+		all[i].Partition = p
+	}
+	return all
+}
+
 // Run is some records of one partition, in order of offset.
 type Run struct {
 	Partition
@@ -261,7 +279,12 @@ type Run struct {
 	End      int64 // the partition's last stable offset as last heard, -1 unknown
 	Restore  bool  // a run of a partition given to Restore
 	Restored bool  // with Restore: the partition is at its end
-	Err      error // reading this partition cannot go on
+	// Anew, with Restore: the log does not have the offset to begin from any more, or not yet, or is another one, and is read from
+	// its start. What was kept of it is void. It comes with the first run of the restoration.
+	Anew bool
+	// Log, with Restored: what tells this log from one that takes its place under the same name; "": the connector does not know.
+	Log string
+	Err error // reading this partition cannot go on
 	// SkippedTo is where reading goes on after records that were deleted before they were read, where Source.SkipGap
 	// allows it; 0: nothing was skipped. It comes before the records of the run.
 	SkippedTo int64

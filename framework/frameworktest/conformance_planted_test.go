@@ -34,7 +34,7 @@ type planted struct {
 	commit  func(w *plantedWorker, positions []connector.Position) error
 	pause   func(w *plantedWorker, partitions []connector.Partition)
 	resume  func(w *plantedWorker, partitions []connector.Partition)
-	restore func(w *plantedWorker, partitions []connector.Partition)
+	restore func(w *plantedWorker, of []connector.Restoration)
 	purge   func(w *plantedWorker, positions []connector.Position)
 	wake    func(w *plantedWorker)
 	close   func(w *plantedWorker, ctx context.Context) error
@@ -124,8 +124,8 @@ func (w *plantedWorker) Resume(ps []connector.Partition) {
 	divert(w, w.of.resume, w.Worker.Resume, ps)
 }
 
-func (w *plantedWorker) Restore(ps []connector.Partition) {
-	divert(w, w.of.restore, w.Worker.Restore, ps)
+func (w *plantedWorker) Restore(of []connector.Restoration) {
+	divert(w, w.of.restore, w.Worker.Restore, of)
 }
 
 func (w *plantedWorker) Purge(ps []connector.Position) { divert(w, w.of.purge, w.Worker.Purge, ps) }

@@ -77,21 +77,21 @@ var writingPlants = []plant{
 	}},
 	{"a restoration is not begun anew", "a restoration that is begun anew starts at the start", func(p *planted) {
 		begun := map[connector.Partition]bool{}
-		p.restore = func(w *plantedWorker, ps []connector.Partition) {
-			for _, q := range ps {
-				if !begun[q] {
-					begun[q] = true
-					w.Worker.Restore([]connector.Partition{q})
+		p.restore = func(w *plantedWorker, of []connector.Restoration) {
+			for _, q := range of {
+				if !begun[q.Partition] {
+					begun[q.Partition] = true
+					w.Worker.Restore([]connector.Restoration{q})
 				}
 			}
 		}
 	}},
 	{"RestoreStop stops others", "a restoration that was given up says no more", func(p *planted) {
-		p.restore = func(w *plantedWorker, ps []connector.Partition) { w.Worker.Restore(ps[:1]) }
+		p.restore = func(w *plantedWorker, of []connector.Restoration) { w.Worker.Restore(of[:1]) }
 	}},
 	{"nothing is read while changelogs are restored", "records come while changelogs are restored", func(p *planted) {
-		p.restore = func(w *plantedWorker, ps []connector.Partition) {
-			w.Worker.Restore(ps)
+		p.restore = func(w *plantedWorker, of []connector.Restoration) {
+			w.Worker.Restore(of)
 			w.Worker.Pause([]connector.Partition{at(0, 0)})
 		}
 		p.resume = func(*plantedWorker, []connector.Partition) {}

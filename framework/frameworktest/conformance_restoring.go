@@ -72,7 +72,7 @@ func restoresAll(t *trial) error {
 	if err != nil {
 		return err
 	}
-	h.Restore([]connector.Partition{at(1, 0), at(1, 2)})
+	h.Restore(connector.Whole(at(1, 0), at(1, 2)))
 	for _, p := range []int32{0, 2} {
 		if err := restored(h, p, want[p]); err != nil {
 			return err
@@ -89,7 +89,7 @@ func restoresNothing(t *trial) error {
 	if err != nil {
 		return err
 	}
-	h.Restore([]connector.Partition{at(1, 1)})
+	h.Restore(connector.Whole(at(1, 1)))
 	return restored(h, 1, nil)
 }
 
@@ -99,12 +99,12 @@ func restoresAnew(t *trial) error {
 		return err
 	}
 	for range 3 {
-		h.Restore([]connector.Partition{at(1, 0)})
+		h.Restore(connector.Whole(at(1, 0)))
 	}
 	if err := restored(h, 0, want[0]); err != nil {
 		return err
 	}
-	h.Restore([]connector.Partition{at(1, 0)})
+	h.Restore(connector.Whole(at(1, 0)))
 	clear(h.restored)
 	clear(h.complete)
 	return restored(h, 0, want[0])
@@ -115,7 +115,7 @@ func restoreStops(t *trial) error {
 	if err != nil {
 		return err
 	}
-	h.Restore([]connector.Partition{at(1, 0), at(1, 2)})
+	h.Restore(connector.Whole(at(1, 0), at(1, 2)))
 	h.RestoreStop([]connector.Partition{at(1, 0)})
 	if err := restored(h, 2, want[2]); err != nil {
 		return err
@@ -124,7 +124,7 @@ func restoreStops(t *trial) error {
 		return errors.New("changelog records come after the restoration was given up")
 	}
 	h.RestoreStop([]connector.Partition{at(1, 0), at(1, 2)}) // of nothing
-	h.Restore([]connector.Partition{at(1, 0)})
+	h.Restore(connector.Whole(at(1, 0)))
 	return restored(h, 0, want[0])
 }
 
@@ -133,7 +133,7 @@ func restoresBesideReading(t *trial) error {
 	if err != nil {
 		return err
 	}
-	h.Restore([]connector.Partition{at(1, 0)})
+	h.Restore(connector.Whole(at(1, 0)))
 	if err := h.until("a record of the source", h.has(at(0, 0), 1)); err != nil {
 		return err
 	}

@@ -89,6 +89,9 @@ func (l *Log) write(outs []connector.Out) {
 	defer l.mu.Unlock()
 	for i := range outs {
 		o := &outs[i]
+		if o.Offset != nil {
+			*o.Offset = l.end
+		}
 		l.add(&connector.Record{Offset: l.end, Time: o.Time, Key: o.Key, Value: o.Value, Headers: o.Headers})
 	}
 	l.added()
@@ -206,6 +209,9 @@ func (l *Log) Snapshot() *Snapshot {
 	defer l.mu.Unlock()
 	return &Snapshot{slices.Clone(l.segments), l.start, l.end}
 }
+
+// Has says that reading can begin at an offset: 0 stands for the start.
+func (s *Snapshot) Has(from int64) bool { return from == 0 || from >= s.Start && from <= s.End }
 
 // Read is Log.Read for a snapshot. Where nothing is left it returns dst as it is.
 func (s *Snapshot) Read(dst []connector.Record, from, limitBytes int64) (records []connector.Record, bytes int64) {

@@ -94,17 +94,21 @@ type restoration struct {
 	at   connector.Partition
 	log  *Snapshot // nil: there is no such partition
 	next int64
+	anew bool // to be said with the next run
 }
 
 // Restore starts to read partitions up to where they end now.
-func (w *worker) Restore(partitions []connector.Partition) {
-	w.RestoreStop(partitions)
+func (w *worker) Restore(of []connector.Restoration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, p := range partitions {
-		r := &restoration{at: p}
-		if l := w.log(p); l != nil {
+	for _, want := range of {
+		w.restoreStop(want.Partition)
+		r := &restoration{at: want.Partition, next: want.From}
+		if l := w.log(want.Partition); l != nil {
 			r.log = l.Snapshot()
+			if r.anew = !r.log.Has(want.From); r.anew {
+				r.next = 0
+			}
 		}
 		w.restorations = append(w.restorations, r)
 	}
@@ -115,7 +119,13 @@ func (w *worker) Restore(partitions []connector.Partition) {
 func (w *worker) RestoreStop(partitions []connector.Partition) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.restorations = slices.DeleteFunc(w.restorations, func(r *restoration) bool { return slices.Contains(partitions, r.at) })
+	for _, p := range partitions {
+		w.restoreStop(p)
+	}
+}
+
+func (w *worker) restoreStop(p connector.Partition) {
+	w.restorations = slices.DeleteFunc(w.restorations, func(r *restoration) bool { return r.at == p })
 }
 
 // restore adds runs of restorations until they take about limit bytes, and returns what is left of it. w.mu is held.
@@ -133,7 +143,8 @@ func (w *worker) restore(limit int64) (left int64) {
 }
 
 func (r *restoration) read(w *worker, limit int64) connector.Run {
-	run := connector.Run{Partition: r.at, End: -1, Restore: true}
+	run := connector.Run{Partition: r.at, End: -1, Restore: true, Anew: r.anew}
+	r.anew = false
 	if r.log == nil {
 		run.Err = errNoPartition
 		return run

@@ -136,7 +136,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		w.pause(p, PauseRestore)
 	}
 	w.shared.report(w.index, false)
-	w.client.Restore(changelogs)
+	w.client.Restore(connector.Whole(changelogs...))
 	w.shared.restoring(w.index, t.ID, false)
 	return nil
 }

@@ -249,12 +249,12 @@ func (m *member) each(ps []connector.Partition, f func(*holding)) {
 	}
 }
 
-func (m *member) Restore(ps []connector.Partition) {
+func (m *member) Restore(of []connector.Restoration) {
 	m.sim.mu.Lock()
 	defer m.sim.mu.Unlock()
-	for _, p := range ps {
-		at := m.place(p)
-		m.restores[at] = &restoring{end: m.sim.log(at).end(), ready: time.Now().Add(m.sim.restoring + m.sim.upTo(m.sim.faults.fetch))}
+	for _, r := range of {
+		at := m.place(r.Partition)
+		m.restores[at] = &restoring{next: r.From, end: m.sim.log(at).end(), ready: time.Now().Add(m.sim.restoring + m.sim.upTo(m.sim.faults.fetch))}
 	}
 }
 

@@ -113,6 +113,9 @@ func (m *member) land(p *pipe) {
 			m.sim.violate(bytesStayUntilAcked, "%s: a record for %s changed after it was written", m, p.at)
 		}
 		at := m.sim.append(p.at, simRecord{time: o.Time, key: clone(o.Key), value: clone(o.Value), headers: cloneHeaders(o.Headers)})
+		if o.Offset != nil {
+			*o.Offset = at
+		}
 		if i == 0 {
 			f.offset = at
 		}
