@@ -80,13 +80,21 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(driver.Run(ctx, driver.Config{
-		Plan: a.plan, Connector: a.via, Workers: a.config.Workers, BudgetBytes: a.config.budget(),
+	folder, budget, err := a.config.openState()
+	if err != nil {
+		return errors.Join(err, unregister())
+	}
+	err = driver.Run(ctx, driver.Config{
+		Plan: a.plan, Connector: a.via, Workers: a.config.Workers, BudgetBytes: budget, Disk: folder,
 		CommitEvery: a.config.CommitInterval, Shutdown: a.config.ShutdownTimeout, PurgeEvery: a.config.PurgeInterval,
 		Bounded: a.config.Bounded, Replication: int16(a.config.Replication), Logger: a.config.Logger.With("app", a.config.Name),
 		OnState: a.onState, OnRestore: a.config.OnRestore, Counters: a.counters, Owned: a.owned, Progress: a.progress, MaxDrift: a.config.MaxDrift,
 		ExactlyOnce: a.config.Guarantee == ExactlyOnce, Instance: a.config.Instance,
-	}), unregister())
+	})
+	if folder != nil {
+		err = errors.Join(err, folder.Close())
+	}
+	return errors.Join(err, unregister())
 }
 
 // Ready is closed when all partitions that this process was given run for the first time, their stores restored.
@@ -112,6 +120,7 @@ type Stats struct {
 	Out      int64            // records written, changelogs included
 	Restored int64            // changelog records read
 	Commits  int64            // answered
+	Aborts   int64            // times that a worker went back to its last commit; with ExactlyOnce
 	Lag      int64            // records not read yet, of the partitions of this process
 	Held     int64            // bytes of the budget in use
 	Dropped  map[string]int64 // records by reason
@@ -127,7 +136,7 @@ type Stats struct {
 func (a *App) Stats() Stats {
 	c := a.counters
 	s := Stats{
-		In: c.In.Load(), Out: c.Out.Load(), Restored: c.Restored.Load(), Commits: c.Commits.Load(), Lag: c.Lag(),
+		In: c.In.Load(), Out: c.Out.Load(), Restored: c.Restored.Load(), Commits: c.Commits.Load(), Aborts: c.Aborts.Load(), Lag: c.Lag(),
 		Held: c.Held.Load(), Gap: c.Gap.Load(), Controls: c.Controls.Load(), Watermark: eventTime(lowest(a.progress.Tasks())), Dropped: map[string]int64{}, Pauses: map[string]int64{},
 	}
 	for i := range c.Drops {

@@ -212,6 +212,11 @@ func (b *build) task(e env) (task *engine.Task, err error) {
 	o.task.Of = e.Tasks
 	defer func() {
 		if p := recover(); p != nil {
+			var refused stateError
+			if fault, ok := p.(error); ok && errors.As(fault, &refused) {
+				task, err = nil, fmt.Errorf("task %s: operator %s: %w", o.task.ID, o.node, refused.error)
+				return
+			}
 			task, err = nil, fmt.Errorf("task %s: operator %s panicked while it was built: %v", o.task.ID, o.node, p)
 		}
 	}()

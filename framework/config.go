@@ -35,6 +35,11 @@ type Config struct {
 	// not only after 15 s, for which readers wait otherwise; the name of a pod of a StatefulSet is one. No two that run may have the same.
 	// "": a random one. It is used with ExactlyOnce.
 	Instance string
+	// StateDir is a folder where tables, and the stores of Process and With, keep their content, in a folder of the application's name;
+	// "": in memory. Half of BudgetBytes is theirs then. What is there is brought up to date from the changelogs at the start, so that
+	// the folder may be lost, at the cost of a longer one. No two processes may have the same. Windows and timers are in memory
+	// in any case.
+	StateDir string
 	// CommitInterval is how often offsets are committed; 0: 1 s, with ExactlyOnce 100 ms. A crash repeats at most that much.
 	CommitInterval time.Duration
 	// ShutdownTimeout is how long a stop may take to flush and commit; 0: 20 s.

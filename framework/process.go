@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -134,7 +135,9 @@ func checking[K comparable, V any](o *Op, port int, in Emit[K, V]) Emit[K, V] {
 func openStore[K comparable, V any](o *opening, n *node, h Store[K, V]) *KV[K, V] {
 	keys, values := o.codecs[K, V](n, h.keys, h.values)
 	s := state.NewKV(h.name, keys, flushing[V]{values, o.task.Enter(), int32(n.id)}, o.task.EventTime())
-	o.task.AddStore(s, "a table", o.build.store(n, h.name, typesOf[K, V]()))
+	types := typesOf[K, V]()
+	o.keep(n, s.OnDisk, h.name, strings.Join([]string{"a table", types, keys.Name(), values.Name()}, ", "))
+	o.task.AddStore(s, "a table", o.build.store(n, h.name, types))
 	return s
 }
 

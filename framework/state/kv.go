@@ -29,6 +29,7 @@ type KV[K comparable, V any] struct {
 	scratch []byte
 	value   []byte
 	bytes   int64
+	backing backing
 }
 
 type entry[K comparable, V any] struct {
@@ -39,6 +40,8 @@ type entry[K comparable, V any] struct {
 	present bool
 	logged  bool // the changelog holds a value of it
 	dirty   bool
+	used    bool   // on disk: since it was looked at last for being forgotten
+	flush   uint32 // on disk: the last flush that handed it out, 0 once the folder has it
 }
 
 // NewKV returns an empty store. time is read at each change: the event time of the record in process, in ms.
@@ -56,7 +59,7 @@ func NewKV[K comparable, V any](name string, keys codec.Codec[K], values codec.C
 // Name returns the store's name.
 func (s *KV[K, V]) Name() string { return s.name }
 
-// Len returns the number of keys.
+// Len returns the number of keys; on disk of those in memory.
 func (s *KV[K, V]) Len() int { return len(s.index) - s.deleted() }
 
 // deleted counts entries that wait for the flush to write their tombstone.
@@ -70,7 +73,7 @@ func (s *KV[K, V]) deleted() (n int) {
 }
 
 // Bytes returns about how much memory the store takes.
-func (s *KV[K, V]) Bytes() int64 { return s.bytes }
+func (s *KV[K, V]) Bytes() int64 { return s.bytes + int64(len(s.index))*s.backing.average() }
 
 // Get returns the value of a key.
 func (s *KV[K, V]) Get(k K) (v V, ok bool) {
@@ -95,6 +98,9 @@ func (s *KV[K, V]) Delete(k K) {
 
 // All yields the keys and values in the order of the keys' bytes. The store must not be changed meanwhile.
 func (s *KV[K, V]) All() iter.Seq2[K, V] {
+	if s.backing.disk != nil {
+		return s.merged(nil, nil)
+	}
 	return s.ordered(func(string) bool { return true })
 }
 
@@ -103,6 +109,9 @@ func (s *KV[K, V]) All() iter.Seq2[K, V] {
 func (s *KV[K, V]) Range(from, to K) iter.Seq2[K, V] {
 	first := string(s.encode(from)) // before the next call, which uses the same memory
 	end := string(s.encode(to))
+	if s.backing.disk != nil {
+		return s.merged([]byte(first), []byte(end))
+	}
 	return s.ordered(func(k string) bool { return first <= k && k < end })
 }
 
@@ -132,7 +141,7 @@ type Entry[K comparable, V any] struct {
 // Entry returns the place of a key, which is made where it does not exist.
 func (s *KV[K, V]) Entry(k K) Entry[K, V] {
 	b := s.encode(k)
-	if at, ok := s.index[string(b)]; ok {
+	if at, ok := s.place(b); ok {
 		return Entry[K, V]{s, at}
 	}
 	return Entry[K, V]{s, s.insert(b)}
@@ -198,6 +207,9 @@ func (s *KV[K, V]) Changed(f func(k K, v V, time int64, present bool) error) err
 
 // Flush hands out what changed since the last call (engine.Store).
 func (s *KV[K, V]) Flush(record func(key, value []byte, time int64) error) error {
+	if s.backing.flush++; s.backing.flush == 0 {
+		s.backing.flush++
+	}
 	for _, at := range s.dirty {
 		e := &s.entries[at]
 		e.dirty = false
@@ -213,14 +225,19 @@ func (s *KV[K, V]) Flush(record func(key, value []byte, time int64) error) error
 			if err := record(stringBytes(e.encoded), s.value, e.time); err != nil {
 				return err
 			}
+			s.handed(at, int64(len(s.value)))
 			continue
 		}
 		if e.logged {
 			if err := record(stringBytes(e.encoded), nil, e.time); err != nil {
 				return err
 			}
+			e.logged = false
+			s.handed(at, 0)
 		}
-		s.remove(at)
+		if e.flush == 0 {
+			s.remove(at)
+		}
 	}
 	s.dirty = s.dirty[:0]
 	return nil
@@ -259,10 +276,22 @@ func (s *KV[K, V]) encode(k K) []byte {
 }
 
 func (s *KV[K, V]) find(k K) *entry[K, V] {
-	if at, ok := s.index[string(s.encode(k))]; ok {
+	if at, ok := s.place(s.encode(k)); ok {
 		return &s.entries[at]
 	}
 	return nil
+}
+
+// place returns where the entry of a key is, which is brought from the folder if need be.
+func (s *KV[K, V]) place(key []byte) (at int32, ok bool) {
+	if at, ok = s.index[string(key)]; s.backing.disk == nil {
+		return at, ok
+	}
+	if !ok {
+		return s.load(key)
+	}
+	s.entries[at].used = true
+	return at, true
 }
 
 func (s *KV[K, V]) insert(key []byte) int32 {

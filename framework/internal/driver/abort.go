@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/millrace/millrace/framework/connector"
 )
@@ -39,10 +40,10 @@ func (w *worker) abort(ctx context.Context, cause error) error {
 	if err := aborter.Abort(ctx, cause); err != nil {
 		return fmt.Errorf("go on after an abort: %w", err)
 	}
-	for _, r := range append(w.closed, w.open) {
+	for _, r := range slices.Concat(w.uncommitted, w.closed, []*round{w.open}) {
 		r.arena.Release()
 	}
-	w.closed, w.settled, w.ended = nil, nil, nil
+	w.uncommitted, w.closed, w.settled, w.ended = nil, nil, nil, nil
 	w.committing, w.retrying, w.refused, w.unsaved, w.barrier, w.dirty = false, false, false, false, false, false
 	w.processed, w.written, w.assigned = 0, 0, false
 	w.faults.first.Store(nil)

@@ -64,6 +64,7 @@ func (w *worker) logNext(r *round) bool {
 // forget drops what a task that was let go changed and is not on its way: the next owner of its stores makes it again.
 func (w *worker) forget(t *task) {
 	for _, r := range append(slices.Clone(w.closed), w.open) {
+		r.applying = slices.DeleteFunc(r.applying, func(a applying) bool { return a.task == t })
 		for depth, changes := range r.states {
 			r.states[depth] = slices.DeleteFunc(changes, func(c change) bool {
 				if c.task == t {

@@ -125,6 +125,7 @@ func (w *worker) answer() error {
 		return fmt.Errorf("commit offsets of group %s: %w", w.shared.plan.App, r.err)
 	}
 	w.shared.counters.Commits.Add(1)
+	w.applyCommitted()
 	var done []connector.Position
 	for _, p := range r.positions {
 		if w.parts[p.of.at] == p.of && !refused.Has(p.of.at) {

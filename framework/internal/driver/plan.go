@@ -7,6 +7,7 @@ import (
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/engine"
+	"github.com/millrace/millrace/framework/state/disk"
 )
 
 // Plan is a topology made ready to run: sub-topologies, the topics between them, and how a task is built.
@@ -40,10 +41,11 @@ type TaskEnv struct {
 	Closing    context.Context // ends when a stop has taken too long; for what finishes records that were taken already
 	Sub        int
 	Partition  int32
-	Partitions []int32 // of each topic, by index
-	Tasks      int32   // of this sub-topology
-	TasksOf    []int32 // of each sub-topology; nil: as many as this one has
-	Combine    int64   // bytes that each combiner may hold
+	Partitions []int32  // of each topic, by index
+	Tasks      int32    // of this sub-topology
+	TasksOf    []int32  // of each sub-topology; nil: as many as this one has
+	Combine    int64    // bytes that each combiner may hold
+	Disk       *disk.DB // where stores keep their content; nil: in memory
 }
 
 // Topic is a topic of the plan; its index names it everywhere else.

@@ -94,12 +94,14 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		ctx = w.closing // what was taken in is finished
 	}
 	inner, err := w.shared.plan.Build(TaskEnv{
-		Context: w.shared.mark(ctx), Closing: w.shared.mark(w.closing), Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], TasksOf: l.Tasks, Combine: w.shared.combine,
+		Context: w.shared.mark(ctx), Closing: w.shared.mark(w.closing), Sub: sub, Partition: number, Partitions: l.Partitions, Tasks: l.Tasks[sub], TasksOf: l.Tasks, Combine: w.shared.combine, Disk: w.shared.disk,
 	})
 	if err != nil {
 		return err
 	}
-	t := &task{Task: inner, sub: sub, chunk: 1, restoring: map[connector.Partition]engine.Store{}}
+	t := &task{
+		Task: inner, sub: sub, chunk: 1, restoring: map[connector.Partition]engine.Store{}, durable: map[int32]durable{}, began: map[int32]time.Time{},
+	}
 	for i, in := range inner.Inputs() {
 		a, ok := assigned[connector.Partition{Topic: in.Topic, Partition: in.Partition}]
 		if !ok {
@@ -120,14 +122,21 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 	t.Begin(w.open.arena)
 	w.tasks = append(w.tasks, t)
 	w.pace()
-	var changelogs []connector.Partition
+	var changelogs []connector.Restoration
 	inner.Stores(func(s engine.Store, topic int32) {
 		at := connector.Partition{Topic: topic, Partition: number}
 		t.changelogs = append(t.changelogs, topic)
 		t.restoring[at] = s
 		w.stores[at] = t
-		changelogs = append(changelogs, at)
+		of, failed := w.restoration(t, at, s)
+		if failed != nil {
+			err = failed
+		}
+		changelogs = append(changelogs, of)
 	})
+	if err != nil {
+		return err
+	}
 	if len(changelogs) == 0 {
 		w.launch(t)
 		return nil
@@ -136,7 +145,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		w.pause(p, PauseRestore)
 	}
 	w.shared.report(w.index, false)
-	w.client.Restore(connector.Whole(changelogs...))
+	w.client.Restore(changelogs)
 	w.shared.restoring(w.index, t.ID, false)
 	return nil
 }
@@ -152,17 +161,9 @@ func (w *worker) restore(run connector.Run) error {
 		return w.shared.readError(run)
 	}
 	store := t.restoring[run.Partition]
-	n := int64(0)
-	for i := range run.Records {
-		r := &run.Records[i]
-		if r.Control || r.Key == nil {
-			continue
-		}
-		if err := t.Restore(run.Topic, r.Key, r.Value, r.Time); err != nil {
-			return fmt.Errorf("restore store %s: topic %s, partition %d, offset %d: %w; the types or codecs of the store changed: use another store name, or the former ones",
-				store.Name(), w.shared.plan.Topics[run.Topic].Name, run.Partition.Partition, r.Offset, err)
-		}
-		n++
+	n, err := w.restoreRun(t, store, run)
+	if err != nil {
+		return err
 	}
 	w.shared.counters.Restored.Add(n)
 	if !run.Restored {
@@ -179,6 +180,24 @@ func (w *worker) restore(run connector.Run) error {
 		w.shared.report(w.index, w.ready())
 	}
 	return nil
+}
+
+// restoreRun applies the records of a run, and returns how many there were.
+func (w *worker) restoreRun(t *task, store engine.Store, run connector.Run) (n int64, err error) {
+	if d := t.durable[run.Topic]; d != nil {
+		return w.restoreDisk(t, d, run)
+	}
+	for i := range run.Records {
+		r := &run.Records[i]
+		if r.Control || r.Key == nil {
+			continue
+		}
+		if err := t.Restore(run.Topic, r.Key, r.Value, r.Time); err != nil {
+			return n, w.unrestored(store, run, r.Offset, err)
+		}
+		n++
+	}
+	return n, nil
 }
 
 // drop lets go of the tasks of partitions, with all that they hold.

@@ -14,7 +14,8 @@ type round struct {
 	arena     *engine.Arena
 	states    states // that wait for what is pending
 	positions []partitionPosition
-	ended     []*task // that have come to the end of their inputs, with all that was due by it
+	applying  []applying // changes that folders get when they are committed
+	ended     []*task    // that have come to the end of their inputs, with all that was due by it
 
 	// pending counts records written and not acknowledged, and one more while the round is open.
 	pending   atomic.Int64

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/millrace/millrace/framework/connector"
+	"github.com/millrace/millrace/framework/state/disk"
 )
 
 // Config is what a run needs beside its plan. Zero fields take the defaults given.
@@ -32,6 +33,7 @@ type Config struct {
 	MaxDrift    time.Duration // how far a source partition may be ahead of the slowest in event time; 0: any distance
 	Bounded     bool          // end when all that the sources hold at the start is processed
 	Replication int16         // of internal topics; 0: the brokers' default
+	Disk        *disk.DB      // where stores keep their content; nil: in memory
 	Logger      *slog.Logger
 	OnState     func(State)        // called from one goroutine at a time
 	OnRestore   func(RestoreEvent) // called from one goroutine at a time
@@ -80,7 +82,8 @@ type shared struct {
 	// transactional: it does since that was asked for. Then it can go back to the last commit, and does not wait for what operators hold.
 	transactional bool
 	instance      string
-	graph         uint32 // number of this run in its process
+	disk          *disk.DB // nil: stores are in memory
+	graph         uint32   // number of this run in its process
 
 	flushIdle, flushBusy, flushBehind, flushSlow time.Duration
 	commitEvery, purgeEvery                      time.Duration
@@ -145,7 +148,7 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 		s.atomic, s.transactional = true, true
 		s.commitEvery = or(c.CommitEvery, 100*time.Millisecond)
 	}
-	s.instance = c.Instance
+	s.instance, s.disk = c.Instance, c.Disk
 	s.graph = graphs.Add(1)
 	if s.owned == nil {
 		s.owned = &Owned{}

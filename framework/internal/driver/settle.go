@@ -146,7 +146,7 @@ func (w *worker) acknowledge() {
 		} else {
 			w.shared.ending.ended(w.closed[0].ended)
 		}
-		w.closed[0].arena.Release()
+		w.finished(w.closed[0])
 		w.closed = slices.Delete(w.closed, 0, 1)
 	}
 }

@@ -254,6 +254,9 @@ func (m *member) Restore(of []connector.Restoration) {
 	defer m.sim.mu.Unlock()
 	for _, r := range of {
 		at := m.place(r.Partition)
+		if r.From > 0 {
+			m.sim.hits["tail"]++
+		}
 		m.restores[at] = &restoring{next: r.From, end: m.sim.log(at).end(), ready: time.Now().Add(m.sim.restoring + m.sim.upTo(m.sim.faults.fetch))}
 	}
 }

@@ -132,6 +132,9 @@ func (m *transactionalMember) store(positions []connector.Position, as map[simPl
 	for _, o := range m.unsaved {
 		at := simPlace{m.config.Topics[o.Topic].Name, o.Partition}
 		offset := s.append(at, simRecord{time: o.Time, key: o.Key, value: o.Value, headers: o.Headers})
+		if o.Offset != nil {
+			*o.Offset = offset
+		}
 		s.acknowledge(at, &s.log(at).records[offset])
 	}
 	m.unsaved = nil

@@ -28,6 +28,8 @@ type world struct {
 	running    []*process
 	started    int
 	via        func(*instance) connector.Connector // nil: the instance itself
+	disks      bool                                // stores are on disk
+	machines   []*machine
 }
 
 // process is a running instance.
@@ -36,6 +38,7 @@ type process struct {
 	cancel   context.CancelFunc
 	ended    chan error
 	counters *driver.Counters
+	machine  *machine // nil: stores are in memory
 }
 
 func newWorld(t *testing.T, s *sim) *world {
@@ -136,6 +139,10 @@ func (w *world) start() {
 	if w.via != nil {
 		c.Connector = w.via(p.instance)
 	}
+	if w.disks {
+		w.boot(p)
+		c.Disk = p.machine.open
+	}
 	go func() { p.ended <- driver.Run(ctx, c) }() // end waits for it
 	w.running = append(w.running, p)
 }
@@ -175,6 +182,7 @@ func (w *world) end(i int, want error) {
 	}
 	err := <-p.ended
 	p.cancel()
+	w.halt(p)
 	refused := false
 	w.locked(func() { refused = p.refused })
 	late := !w.graceful && errors.Is(err, context.Canceled) // commits that fail again and again may take longer than a stop

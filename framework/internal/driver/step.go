@@ -130,6 +130,7 @@ func (w *worker) write(t *task) {
 	ready := t.Ready()
 	w.weigh(ready.Outputs)
 	w.hand(w.open, ready.Outputs)
+	w.note(t, ready.Changelog)
 	if w.weigh(ready.Changelog); w.shared.atomic {
 		w.hand(w.open, ready.Changelog)
 	} else {

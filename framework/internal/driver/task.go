@@ -15,6 +15,8 @@ type task struct {
 	restoring map[connector.Partition]engine.Store
 	// changelogs are the topics of its stores, those behind first: by depth.
 	changelogs []int32
+	durable    map[int32]durable   // its stores that are on disk, by changelog topic
+	began      map[int32]time.Time // when the restoration of one from the start of its changelog began
 	failed     bool
 	chunk      int         // records a step, so that one takes a few ms
 	stages     []*stage    // running once the stores are restored

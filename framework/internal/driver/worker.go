@@ -25,16 +25,17 @@ type worker struct {
 	tasks  []*task                       // downstream first: their work makes room
 	stores map[connector.Partition]*task // changelog partitions being restored
 
-	pool      engine.Pool
-	open      *round
-	closed    []*round // flushed, not all acknowledged, oldest first
-	spares    [][]connector.Out
-	processed int64         // records since the last flush
-	written   int64         // bytes, since the last flush; of an atomic connector since the last commit
-	busyFor   time.Duration // how old the running round gets while there is lag
-	dirty     bool          // something was processed since the last flush
-	queued    int64         // bytes in the queues of all partitions
-	fed       time.Time     // when records were asked for last
+	pool        engine.Pool
+	open        *round
+	closed      []*round // flushed, not all acknowledged, oldest first
+	spares      [][]connector.Out
+	uncommitted []*round      // acknowledged, not committed yet, with changes that folders are to get after that
+	processed   int64         // records since the last flush
+	written     int64         // bytes, since the last flush; of an atomic connector since the last commit
+	busyFor     time.Duration // how old the running round gets while there is lag
+	dirty       bool          // something was processed since the last flush
+	queued      int64         // bytes in the queues of all partitions
+	fed         time.Time     // when records were asked for last
 
 	flushed    time.Time           // when the running round began
 	settled    []partitionPosition // of the last round that is acknowledged, not committed yet

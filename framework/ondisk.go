@@ -1,0 +1,33 @@
+package framework
+
+import (
+	"path/filepath"
+
+	"github.com/millrace/millrace/framework/state/disk"
+)
+
+// openState opens the folder of the application's stores, nil where they are in memory, and returns what is left of the budget.
+func (c Config) openState() (folder *disk.DB, budget int64, err error) {
+	budget = c.budget()
+	if c.StateDir == "" {
+		return nil, budget, nil
+	}
+	half := budget / 2
+	folder, err = disk.Open(filepath.Join(c.StateDir, c.Name), disk.Options{App: c.Name, MemoryBytes: half, Logger: c.Logger})
+	return folder, budget - half, err
+}
+
+// stateError ends the making of a task whose store cannot be opened.
+type stateError struct{ error }
+
+// keep has a store keep its content on disk, where the application does.
+func (o *opening) keep(n *node, onDisk func(*disk.Store), name, kind string) {
+	if o.env.Disk == nil {
+		return
+	}
+	content, err := o.env.Disk.Open(name, o.env.Partition, kind)
+	if err != nil {
+		panic(stateError{err})
+	}
+	onDisk(content)
+}

@@ -1,0 +1,96 @@
+package disk
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Batch is what is written to a store as one: all of it is there after a crash, or nothing.
+type Batch struct {
+	store *Store
+	batch *pebble.Batch
+	key   []byte
+}
+
+// Batch begins one. It is ended by Commit.
+func (s *Store) Batch() *Batch { return &Batch{store: s, batch: s.db.db.NewBatch()} }
+
+// Set sets the value of a key; nil deletes it.
+func (b *Batch) Set(key, value []byte, at int64) error {
+	b.key = b.store.entryKey(b.key[:0], key)
+	if value == nil {
+		return b.batch.Delete(b.key, nil)
+	}
+	op := b.batch.SetDeferred(len(b.key), 8+len(value))
+	copy(op.Key, b.key)
+	binary.BigEndian.PutUint64(op.Value, uint64(at))
+	copy(op.Value[8:], value)
+	return op.Finish()
+}
+
+// Bytes returns how long the batch is.
+func (b *Batch) Bytes() int { return b.batch.Len() }
+
+// Commit writes the batch, and with it up to where the store has its changelog now: offset is the next one; one that is lower than the
+// store's leaves that as it is. It is not forced to the disk: what a crash of the machine takes the changelog has.
+func (b *Batch) Commit(offset int64, log string, now time.Time) error {
+	s := b.store
+	s.slot.mu.Lock()
+	defer s.slot.mu.Unlock()
+	defer b.batch.Close()
+	if s.slot.owner != s {
+		return nil // another one has opened it, and restores what is missing
+	}
+	at := s.at
+	at.Seen, at.Kind = now, s.kind
+	if offset > at.Offset {
+		at.Offset = offset
+	}
+	if log != "" {
+		at.Log = log
+	}
+	v, err := json.Marshal(at)
+	if err == nil {
+		err = b.batch.Set(s.checkpointKey(), v, nil)
+	}
+	if err == nil {
+		err = s.db.trouble() // before a write that would wait for it
+	}
+	if err == nil {
+		err = errors.Join(b.batch.Commit(pebble.NoSync), s.db.trouble())
+	}
+	if err != nil {
+		return s.db.fault("write", err)
+	}
+	s.at = at
+	return nil
+}
+
+// Clear drops all that the store has.
+func (s *Store) Clear() error {
+	s.slot.mu.Lock()
+	defer s.slot.mu.Unlock()
+	if s.slot.owner != s {
+		return nil
+	}
+	s.at = Checkpoint{Kind: s.kind}
+	if err := s.clear(); err != nil {
+		return s.db.fault("clear a store", err)
+	}
+	return nil
+}
+
+// clear writes s.at for a store without entries. slot.mu is held.
+func (s *Store) clear() error {
+	v, err := json.Marshal(s.at)
+	if err != nil {
+		return err
+	}
+	b := s.db.db.NewBatch()
+	return errors.Join(
+		b.DeleteRange(s.entryKey(nil, nil), s.end(), nil), b.Set(s.checkpointKey(), v, nil), b.Commit(pebble.NoSync), b.Close(), s.db.trouble())
+}
