@@ -6,3 +6,6 @@ import "io"
 func Live[K comparable, V any](t Table[K, V], w io.Writer, width, height int) {
 	live(t, w, func() (int, int, error) { return width, height, nil })
 }
+
+// RunMain is what Main runs, with another environment.
+var RunMain = run

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"math/rand"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -22,8 +23,13 @@ func TestCountsAreExactAfterKills(t *testing.T) {
 	random := rand.New(rand.NewSource(seed))
 	lines := c.feed(from, seed)
 	const instances = 3
-	serve := func(i int) *process {
-		return c.wordcount("-brokers", c.broker.address, "-name", c.name, "-from", from, "-to", to, "-exactly-once", "-instance", fmt.Sprint(i))
+	folder := t.TempDir()
+	serve := func(i int) *process { // the first has its tables in memory, the others on disk
+		flags := []string{"-brokers", c.broker.address, "-name", c.name, "-from", from, "-to", to, "-exactly-once", "-instance", fmt.Sprint(i)}
+		if i > 0 {
+			flags = append(flags, "-state", filepath.Join(folder, fmt.Sprint(i)))
+		}
+		return c.wordcount(flags...)
 	}
 	var running [instances]*process
 	for i := range running {

@@ -25,7 +25,7 @@ func (j *Job) Compute(ctx context.Context, addresses []string, build func(*frame
 		guarantee = framework.ExactlyOnce
 	}
 	app, err := t.Build(framework.Config{
-		Name: j.Name, Guarantee: guarantee, Instance: j.Instance, Connectors: []connector.Connector{kafka.New(kafka.Config{Brokers: addresses})},
+		Name: j.Name, Guarantee: guarantee, Instance: j.Instance, StateDir: j.State, Connectors: []connector.Connector{kafka.New(kafka.Config{Brokers: addresses})},
 		Bounded: !j.Serve, Logger: j.Log, OnState: metrics.OnState, MeterProvider: metrics.Provider,
 	})
 	if err != nil {

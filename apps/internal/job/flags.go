@@ -4,8 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/millrace/millrace/apps/internal/brokers"
+	"github.com/millrace/millrace/framework"
 )
 
 // Flags are the flags that all jobs have.
@@ -22,6 +24,7 @@ type Flags struct {
 
 	ExactlyOnce bool
 	Instance    string // that keeps its name over restarts; "": a random one
+	State       string // folder of tables; "": in memory
 }
 
 // maxPartitions is how many upstream tasks a repartition topic may have.
@@ -32,6 +35,7 @@ type Usage struct{ Input, Output, Name, Data string }
 
 // Parse declares the flags beside the program's own, which set has already, and reads the command line. It returns which
 // flags were given; a fault of one flag's syntax, or flag.ErrHelp, is the error. What else is wrong is found by Check.
+// The environment says what -exactly-once and -instance are where they are not given, as it does to framework.Main.
 func (f *Flags) Parse(set *flag.FlagSet, args []string, u Usage) (given map[string]bool, err error) {
 	set.StringVar(&f.Input, "input", "", u.Input)
 	set.StringVar(&f.Output, "output", "", u.Output)
@@ -39,11 +43,19 @@ func (f *Flags) Parse(set *flag.FlagSet, args []string, u Usage) (given map[stri
 	set.StringVar(&f.Name, "name", set.Name(), u.Name)
 	set.IntVar(&f.Partitions, "partitions", 4, "`NUMBER` of partitions of the topics that are created")
 	set.StringVar(&f.Data, "data", "", u.Data)
-	set.BoolVar(&f.ExactlyOnce, "exactly-once", false, "commit results, state and offsets as one: after a crash nothing is counted twice; default: at least once")
-	set.StringVar(&f.Instance, "instance", "", "`NAME` of this process among those of the application, the same after a restart; with -exactly-once readers do not wait then for what a killed process left open; default: a random one")
+	guarantee, unknown := framework.AtLeastOnce, error(nil)
+	if text := os.Getenv("APP_GUARANTEE"); text != "" {
+		unknown = guarantee.UnmarshalText([]byte(text))
+	}
+	set.BoolVar(&f.ExactlyOnce, "exactly-once", guarantee == framework.ExactlyOnce, "commit results, state and offsets as one: after a crash nothing is counted twice; default: what APP_GUARANTEE says, at-least-once or exactly-once, else at least once")
+	set.StringVar(&f.Instance, "instance", os.Getenv("APP_INSTANCE"), "`NAME` of this process among those of the application, the same after a restart; with -exactly-once readers do not wait then for what a killed process left open; default: APP_INSTANCE, else a random one")
+	set.StringVar(&f.State, "state", os.Getenv("APP_STATE_DIR"), "keep tables on disk in the `FOLDER`, each process in its own; default: APP_STATE_DIR, else in memory")
 	verbose := set.Bool("v", false, "log what happens to standard error")
 	if err := set.Parse(args); err != nil {
 		return nil, err
+	}
+	if unknown != nil {
+		return nil, fmt.Errorf("APP_GUARANTEE: %w", unknown)
 	}
 	given = map[string]bool{}
 	set.Visit(func(g *flag.Flag) { given[g.Name] = true })
@@ -63,7 +75,7 @@ func (f *Flags) Check(given map[string]bool, rest []string) (faults []error) {
 	if len(rest) > 0 {
 		fault("unexpected argument %q", rest[0])
 	}
-	for _, path := range []struct{ flag, value string }{{"input", f.Input}, {"output", f.Output}, {"data", f.Data}} {
+	for _, path := range []struct{ flag, value string }{{"input", f.Input}, {"output", f.Output}, {"data", f.Data}, {"state", f.State}} {
 		if given[path.flag] && path.value == "" {
 			fault("-%s is empty: name a path, or leave the flag out", path.flag)
 		}
@@ -74,7 +86,7 @@ func (f *Flags) Check(given map[string]bool, rest []string) (faults []error) {
 	if given["brokers"] && given["data"] {
 		fault("-data is the embedded broker's folder: leave out -data or -brokers")
 	}
-	if f.Instance != "" && !f.ExactlyOnce {
+	if given["instance"] && f.Instance != "" && !f.ExactlyOnce { // that of the environment may be there for all that it is for
 		fault("-instance is for -exactly-once: give both, or leave it out")
 	}
 	if f.Partitions < 1 || f.Partitions > maxPartitions {

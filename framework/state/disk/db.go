@@ -19,12 +19,16 @@ import (
 // DB is the folder of one application in one process: one database for the stores of all its tasks, so that they share its memory, its
 // log and its lock. It may be used from any goroutine.
 type DB struct {
-	folder string
-	db     *pebble.DB
-	cache  *pebble.Cache
-	lock   *pebble.Lock
-	memory int64 // for entries that stores keep in memory
-	failed atomic.Pointer[error]
+	folder   string
+	db       *pebble.DB
+	cache    *pebble.Cache
+	lock     *pebble.Lock
+	memory   int64 // for entries that stores keep in memory
+	failed   atomic.Pointer[error]
+	left     atomic.Bool   // something is still going on that nobody waits for
+	troubled chan struct{} // closed when failed is set
+	died     sync.Once
+	dead     chan struct{} // closed when the database cannot even be closed any more
 
 	mu    sync.Mutex
 	slots map[uint32]*slot
@@ -69,20 +73,22 @@ func Open(folder string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state folder %s: it cannot be locked: another process has it open, or it may not be written; each process needs its own: %w", folder, err)
 	}
-	d := &DB{folder: folder, lock: lock, slots: map[uint32]*slot{}, memory: o.MemoryBytes / 2}
+	d := &DB{folder: folder, lock: lock, troubled: make(chan struct{}), dead: make(chan struct{}), slots: map[uint32]*slot{}, memory: o.MemoryBytes / 2}
 	d.cache = pebble.NewCache(o.MemoryBytes / 4)
 	options := &pebble.Options{
 		FS: fs, Lock: lock, Cache: d.cache, Logger: d.logger(o.Logger), FormatMajorVersion: formatMajor,
 		MemTableSize: uint64(min(max(o.MemoryBytes/16, 1<<20), 64<<20)), MemTableStopWritesThreshold: 4,
-		BytesPerSync: 1 << 20,
+		DisableWAL: true, // that is what changelogs are
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	options.EventListener = d.listener()
-	if d.db, err = pebble.Open(folder, options); err != nil {
-		d.cache.Unref()
-		err = errors.Join(err, lock.Close())
+	if err = d.do(d.dead, func() (err error) { d.db, err = pebble.Open(folder, options); return err }); err != nil {
+		if !d.left.Load() {
+			d.cache.Unref()
+			err = errors.Join(err, lock.Close())
+		}
 		if errors.Is(err, pebble.ErrCorruption) {
 			return nil, fmt.Errorf("state folder %s is damaged: delete it, and stores are restored from their changelogs: %w", folder, err)
 		}
@@ -120,11 +126,20 @@ type folder struct {
 	App    string `json:"app"`
 }
 
-// Close closes the folder. Stores may not be used any more.
+// Close puts into files what is not there yet, and closes the folder. Stores may not be used any more.
 func (d *DB) Close() error {
-	err := d.db.Close()
-	d.cache.Unref()
-	if err = errors.Join(err, d.lock.Close()); err != nil {
+	err := d.trouble()
+	if err == nil {
+		err = d.do(d.troubled, d.db.Flush)
+	}
+	if !d.left.Load() { // else it cannot be closed: that is for the end of the process
+		err = errors.Join(err, d.do(d.dead, d.db.Close))
+	}
+	if !d.left.Load() {
+		d.cache.Unref()
+		err = errors.Join(err, d.lock.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("close state folder %s: %w", d.folder, err)
 	}
 	return nil

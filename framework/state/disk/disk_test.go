@@ -1,8 +1,6 @@
 package disk_test
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -157,48 +155,5 @@ func TestTwoProcessesCannotHaveOneFolder(t *testing.T) {
 	}
 	if err := db.Close(); err != nil {
 		t.Error(err)
-	}
-}
-
-// A machine that stops leaves any part of what was not forced to the disk: what is there is what some commit left.
-func TestAfterACrashAFolderIsWhatItWasAtSomeCommit(t *testing.T) {
-	for seed := range uint64(200) {
-		rng := rand.New(rand.NewPCG(seed, 1))
-		fs := vfs.NewCrashableMem()
-		db := open(t, fs, "app")
-		s := store(t, db, "counts", 0)
-		at := []string{""} // the content at each offset
-		is := map[string]string{}
-		for offset := int64(1); offset <= 40; offset++ {
-			var pairs []string
-			for range rng.IntN(8) {
-				k := fmt.Sprint("k", rng.IntN(10))
-				if rng.IntN(4) == 0 {
-					pairs = append(pairs, k)
-					delete(is, k)
-				} else {
-					is[k] = strings.Repeat(fmt.Sprint(offset), 1+rng.IntN(300))
-					pairs = append(pairs, k+"="+is[k])
-				}
-			}
-			write(t, s, offset, pairs...)
-			var all []string
-			for i := range 10 {
-				if k := fmt.Sprint("k", i); is[k] != "" {
-					all = append(all, k+"="+is[k])
-				}
-			}
-			at = append(at, strings.Join(all, " "))
-		}
-		crashed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		db = open(t, crashed, "app")
-		s = store(t, db, "counts", 0)
-		want(t, s, s.Checkpoint().Offset, at[s.Checkpoint().Offset])
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

@@ -158,5 +158,5 @@ func (d *DB) set(key []byte, v any) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.db.Set(key, b, pebble.NoSync), d.trouble())
+	return errors.Join(d.do(d.troubled, func() error { return d.db.Set(key, b, pebble.NoSync) }), d.trouble())
 }

@@ -18,8 +18,8 @@ func (d *DB) listener() *pebble.EventListener {
 }
 
 func (d *DB) fail(err error) {
-	if err != nil {
-		d.failed.CompareAndSwap(nil, &err)
+	if err != nil && d.failed.CompareAndSwap(nil, &err) {
+		close(d.troubled)
 	}
 }
 
@@ -29,6 +29,26 @@ func (d *DB) trouble() error {
 		return *err
 	}
 	return nil
+}
+
+// do lets the database do something that it may panic at, or not come back from once ended is closed.
+func (d *DB) do(ended <-chan struct{}, f func() error) error {
+	done := make(chan error, 1)
+	go func() { // it is waited for, but where the process is about to end
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("%v", p)
+			}
+		}()
+		done <- f()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ended:
+		d.left.Store(true)
+		return d.trouble()
+	}
 }
 
 // logger passes on what the database says of itself.
@@ -52,9 +72,11 @@ func (l logger) Errorf(format string, args ...any) {
 	l.to.Warn("state on disk", "folder", l.db.folder, "says", fmt.Sprintf(format, args...))
 }
 
-// Fatalf is what the database says where it cannot go on, and expects not to return from.
+// Fatalf is what the database says where it cannot go on, and what it does not return from: it has locked what nobody may use any more.
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	l.db.fail(err)
 	l.to.Error("state on disk", "folder", l.db.folder, "error", err)
+	l.db.died.Do(func() { close(l.db.dead) })
+	select {}
 }

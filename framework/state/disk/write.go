@@ -36,14 +36,13 @@ func (b *Batch) Set(key, value []byte, at int64) error {
 func (b *Batch) Bytes() int { return b.batch.Len() }
 
 // Commit writes the batch, and with it up to where the store has its changelog now: offset is the next one; one that is lower than the
-// store's leaves that as it is. It is not forced to the disk: what a crash of the machine takes the changelog has.
+// store's leaves that as it is. It comes into a file later: what a crash takes the changelog has.
 func (b *Batch) Commit(offset int64, log string, now time.Time) error {
 	s := b.store
 	s.slot.mu.Lock()
 	defer s.slot.mu.Unlock()
-	defer b.batch.Close()
 	if s.slot.owner != s {
-		return nil // another one has opened it, and restores what is missing
+		return b.batch.Close() // another one has opened it, and restores what is missing
 	}
 	at := s.at
 	at.Seen, at.Kind = now, s.kind
@@ -61,13 +60,21 @@ func (b *Batch) Commit(offset int64, log string, now time.Time) error {
 		err = s.db.trouble() // before a write that would wait for it
 	}
 	if err == nil {
-		err = errors.Join(b.batch.Commit(pebble.NoSync), s.db.trouble())
+		err = s.db.commit(b.batch)
 	}
 	if err != nil {
 		return s.db.fault("write", err)
 	}
 	s.at = at
 	return nil
+}
+
+// commit writes a batch.
+func (d *DB) commit(b *pebble.Batch) error {
+	if err := errors.Join(d.do(d.troubled, func() error { return b.Commit(pebble.NoSync) }), d.trouble()); err != nil {
+		return err // the database may still be at it
+	}
+	return b.Close()
 }
 
 // Clear drops all that the store has.
@@ -92,5 +99,5 @@ func (s *Store) clear() error {
 	}
 	b := s.db.db.NewBatch()
 	return errors.Join(
-		b.DeleteRange(s.entryKey(nil, nil), s.end(), nil), b.Set(s.checkpointKey(), v, nil), b.Commit(pebble.NoSync), b.Close(), s.db.trouble())
+		b.DeleteRange(s.entryKey(nil, nil), s.end(), nil), b.Set(s.checkpointKey(), v, nil), s.db.commit(b))
 }
