@@ -49,6 +49,7 @@ type holding struct {
 // restoring is a partition being restored.
 type restoring struct {
 	next, end int64
+	anew      bool // to be said with the next run
 	ready     time.Time
 }
 
@@ -198,7 +199,8 @@ func (m *member) gather(records bool) (b connector.Batch, next time.Duration, er
 }
 
 func (m *member) restoreRun(at simPlace, r *restoring) connector.Run {
-	run := connector.Run{Partition: m.partition(at), End: -1, Restore: true}
+	run := connector.Run{Partition: m.partition(at), End: -1, Restore: true, Anew: r.anew}
+	r.anew = false
 	if r.next < r.end && m.sim.plant != plantNoRestore {
 		run.Records, run.Bytes, r.next = m.sim.log(at).read(r.next, 1+m.sim.rng.Int64N(simFetch), true)
 		m.handOut(run.Records, 0)
@@ -257,7 +259,12 @@ func (m *member) Restore(of []connector.Restoration) {
 		if r.From > 0 {
 			m.sim.hits["tail"]++
 		}
-		m.restores[at] = &restoring{next: r.From, end: m.sim.log(at).end(), ready: time.Now().Add(m.sim.restoring + m.sim.upTo(m.sim.faults.fetch))}
+		end := m.sim.log(at).end()
+		anew := r.From > end
+		if anew {
+			r.From = 0
+		}
+		m.restores[at] = &restoring{next: r.From, end: end, anew: anew, ready: time.Now().Add(m.sim.restoring + m.sim.upTo(m.sim.faults.fetch))}
 	}
 }
 

@@ -1,0 +1,87 @@
+package driver_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/millrace/millrace/framework"
+	"github.com/millrace/millrace/framework/internal/driver"
+	"github.com/millrace/millrace/framework/state/disk"
+)
+
+// countedOnDisk runs a word count on one machine until its lines are counted, and returns how many changelog records it restored.
+func (s *sim) countedOnDisk(t *testing.T, files vfs.FS, plan *driver.Plan) (restored int64) {
+	t.Helper()
+	db, err := disk.Open("state", disk.Options{App: "sim", MemoryBytes: 1 << 20, FS: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.begin(plan, func(c *driver.Config) { c.Disk, c.Workers = db, 1 })
+	time.Sleep(5 * time.Second)
+	r.end(t)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return r.counters.Restored.Load()
+}
+
+// A folder that is as old as tombstones get is not trusted: a key that was deleted meanwhile would come back.
+func TestAFolderThatIsTooOldIsMadeAnew(t *testing.T) {
+	for name, c := range map[string]struct {
+		away time.Duration
+		all  bool
+	}{"an hour": {time.Hour, false}, "a day": {24 * time.Hour, true}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(t *testing.T, s *sim) {
+				s.create(simLines, 1)
+				s.create(simCounts, 1)
+				plan := wordsOnDisk(t)
+				for i := range 100 {
+					s.produce(simPlace{simLines, 0}, simRecord{time: int64(i), value: fmt.Appendf(nil, "word%d", i)})
+				}
+				files := vfs.NewMem()
+				if n := s.countedOnDisk(t, files, plan); n != 0 {
+					t.Errorf("the first run restored %d records", n)
+				}
+				time.Sleep(c.away)
+				if n := s.countedOnDisk(t, files, plan); (n >= 100) != c.all {
+					t.Errorf("after %s it restored %d records", c.away, n)
+				}
+			})
+		})
+	}
+}
+
+// A changelog that ends before what the folder has, or begins behind it, is another one.
+func TestAFolderOfAnotherLogIsMadeAnew(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *sim) {
+		s.create(simLines, 1)
+		s.create(simCounts, 1)
+		plan := wordsOnDisk(t)
+		for i := range 100 {
+			s.produce(simPlace{simLines, 0}, simRecord{time: int64(i), value: fmt.Appendf(nil, "word%d", i)})
+		}
+		files := vfs.NewMem()
+		s.countedOnDisk(t, files, plan)
+		s.mu.Lock()
+		l := s.log(simPlace{"sim-words-changelog", 0})
+		l.records = l.records[:50]
+		s.mu.Unlock()
+		if n := s.countedOnDisk(t, files, plan); n < 40 || n > 50 {
+			t.Errorf("it restored %d records of the log that has 50", n)
+		}
+	})
+}
+
+func wordsOnDisk(t *testing.T) *driver.Plan {
+	t.Helper()
+	topology := framework.New()
+	topology.From(simTopic(simLines)).GroupBy(func(word string) string { return word }).Count("words").Stream().To(simNumbers())
+	plan, err := topology.Plan("sim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
