@@ -72,6 +72,19 @@ func TestAFolderOfAnotherLogIsMadeAnew(t *testing.T) {
 		if n := s.countedOnDisk(t, files, plan); n < 40 || n > 50 {
 			t.Errorf("it restored %d records of the log that has 50", n)
 		}
+		s.produce(simPlace{simLines, 0}, simRecord{time: 100, value: []byte("word99")})
+		s.countedOnDisk(t, files, plan)
+		var counts []string
+		s.mu.Lock()
+		for _, r := range s.log(simPlace{simCounts, 0}).records {
+			if string(r.key) == "word99" {
+				counts = append(counts, fmt.Sprint(r.value))
+			}
+		}
+		s.mu.Unlock()
+		if len(counts) != 2 || counts[1] != counts[0] {
+			t.Errorf("a word that the log does not have was counted on: %v", counts)
+		}
 	})
 }
 
