@@ -8,7 +8,12 @@
 //	KILLS=20              kills of the test that kills (default 3)
 //	OUTAGE=1m             how long a broker is away (default 12s)
 //	COMBINATIONS=100      of what must not matter to windows (default 30)
-//	SEED=1                of the test of windows, which prints it (default: by luck)
+//	EXACT_KILLS=60        kills and zombies of exactly once (default 6)
+//	EXACT_COMBINATIONS=20 of what must not matter to windows, exactly once, with kills and aborts (default 20)
+//	KILLPOINTS=20         kills at each step of a commit (default 5)
+//	STORM_REBALANCES=100  of members that join and leave (default 100)
+//	SLOW_SINK=1m          how long a slow sink is fed (default 1m)
+//	SEED=1                of the tests of windows and of the storm, which print it (default: by luck)
 package integration
 
 import (

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -22,8 +23,16 @@ type trial struct {
 	writer              *kgo.Client
 	fed                 [sources]int // records of each partition
 	left                int          // to be fed
-	serving             []*running
+	serving             []*served
 	stops, takeovers    int
+	harms               harms
+}
+
+// served is an instance that serves.
+type served struct {
+	*running
+	wire     *wire  // nil: none
+	instance string // its name among the others
 }
 
 func newTrial(c *cluster, of combination, in partitions) *trial {
@@ -49,19 +58,25 @@ func (tr *trial) run() {
 		if tr.rng.IntN(2) == 0 {
 			tr.committed(before + 1)
 		}
+		tr.harm(false)
 		tr.stir()
 	}
 	tr.stop(len(tr.serving))
 	for tr.rng.IntN(3) > 0 {
 		tr.serveAll()
 		tr.committed(int64(tr.rng.IntN(4)))
+		tr.harm(true)
 		tr.stop(len(tr.serving))
 	}
 	tr.serveAll()
+	tr.harm(true)
 	for _, r := range tr.serving {
-		tr.c.must(r.result())
+		if err := r.result(); err != nil {
+			tr.c.t.Fatalf("instance %s ended at the end of the input with: %v", r.instance, err)
+		}
+		tr.bury(r)
 	}
-	tr.c.t.Logf("%d stops, %d begin", tr.stops, tr.takeovers)
+	tr.c.t.Logf("%d stops, %d begin; %+v", tr.stops, tr.takeovers, tr.harms)
 }
 
 // stir lets instances stop and begin.
@@ -83,15 +98,26 @@ func (tr *trial) stir() {
 }
 
 // serve starts an instance. It need not have begun when another thing happens.
-func (tr *trial) serve(bounded bool) {
+func (tr *trial) serve(bounded bool) { tr.serveAs(fmt.Sprint(tr.takeovers), bounded) }
+
+func (tr *trial) serveAs(instance string, bounded bool) {
 	tr.takeovers++
-	tr.serving = append(tr.serving, tr.c.run(framework.Config{
+	r := &served{instance: instance}
+	options := []kgo.Opt{
+		kgo.FetchMaxPartitionBytes(tr.of.fetch),
+		kgo.UnknownTopicRetries(-1), // a broker that has a great many topics to make hears late of each
+	}
+	config := framework.Config{
 		Bounded: bounded, Workers: tr.of.workers, CommitInterval: tr.of.commit, RepartitionPartitions: tr.of.inner,
-		Connectors: []connector.Connector{tr.c.connector(
-			kgo.FetchMaxPartitionBytes(tr.of.fetch),
-			kgo.UnknownTopicRetries(-1), // a broker that has a great many topics to make hears late of each
-		)},
-	}, newGraph(tr.from, tr.results, tr.late, tr.of.folding).declare))
+	}
+	if tr.of.exactly {
+		r.wire = newWire()
+		options = append(options, r.wire.option(), kgo.SessionTimeout(sessionLength), kgo.TransactionTimeout(shortTransaction))
+		config.Guarantee, config.Instance = framework.ExactlyOnce, instance
+	}
+	config.Connectors = []connector.Connector{tr.c.connector(options...)}
+	r.running = tr.c.run(config, newGraph(tr.from, tr.results, tr.late, tr.of.folding).declare)
+	tr.serving = append(tr.serving, r)
 }
 
 func (tr *trial) serveAll() {
@@ -110,6 +136,7 @@ func (tr *trial) stop(n int) {
 	}
 	for _, r := range tr.serving[:n] {
 		r.halt()
+		tr.bury(r)
 	}
 	tr.serving = tr.serving[n:]
 }

@@ -19,7 +19,7 @@ import (
 func TestWindowsOnKafkaDoNotDependOnLuck(t *testing.T) {
 	b := sharedBroker(t)
 	began := time.Now()
-	byLuck(t, b, number(t, "COMBINATIONS", 30), 4)
+	byLuck(t, b, number(t, "COMBINATIONS", 30), 4, false)
 	t.Logf("%s", time.Since(began).Round(time.Second))
 }
 
@@ -33,7 +33,7 @@ func TestWindowsOnTheEmbeddedBrokerDoNotDependOnLuck(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	byLuck(t, &broker{address: strings.Join(server.Addrs(), ",")}, 4, 2)
+	byLuck(t, &broker{address: strings.Join(server.Addrs(), ",")}, 4, 2, false)
 }
 
 // combination is what must not matter.
@@ -47,6 +47,7 @@ type combination struct {
 	workers   int
 	commit    time.Duration
 	seed      uint64 // of what happens
+	exactly   bool   // once: instances are killed, and ends of transactions go wrong
 }
 
 // combinations returns n of them, which are all of partitions x instances x foldings where n is 27 or more; the rest is luck.
@@ -69,8 +70,8 @@ func combinations(rng *rand.Rand, n int) (all []combination) {
 	return all
 }
 
-// byLuck runs one input through n combinations, so many side by side.
-func byLuck(t *testing.T, b *broker, n, beside int) {
+// byLuck runs one input through n combinations, so many side by side, and returns what happened on the way.
+func byLuck(t *testing.T, b *broker, n, beside int, exactly bool) (sum harms) {
 	seed := uint64(number(t, "SEED", rand.Int()))
 	t.Logf("SEED=%d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -83,9 +84,14 @@ func byLuck(t *testing.T, b *broker, n, beside int) {
 	t.Log(want.summary)
 	all := make(chan combination, n)
 	for _, c := range combinations(rng, n) {
+		if exactly {
+			c.exactly = true
+			c.commit = max(c.commit, shortestTransaction)
+		}
 		all <- c
 	}
 	close(all)
+	var mu sync.Mutex // guards sum
 	var running sync.WaitGroup
 	for range beside {
 		running.Go(func() {
@@ -95,11 +101,15 @@ func byLuck(t *testing.T, b *broker, n, beside int) {
 					t.Logf("SEED=%d %+v", seed, c)
 					tr.run()
 					tr.check(want)
+					mu.Lock()
+					defer mu.Unlock()
+					sum.add(tr.harms)
 				})
 			}
 		})
 	}
 	running.Wait()
+	return sum
 }
 
 // outcome is what is in the topics in the end: lines, sorted.
@@ -107,6 +117,7 @@ type outcome struct {
 	finals  []string
 	late    []string
 	updated map[string]string // the last update of each window
+	twice   []string          // updates that came more than once; exactly once there are none, since each has one more record
 
 	summary string // windows and late records by kind
 	lacks   string // a kind of which the input shows nothing, or nothing late
@@ -177,11 +188,19 @@ func timed(key, line string, at int64) string { return fmt.Sprintf("%s %s@%d", k
 func (tr *trial) outcome() (got outcome) {
 	tr.c.t.Helper()
 	got.updated = map[string]string{}
+	seen := map[string]bool{}
 	line := func(r *kgo.Record) string { return timed(string(r.Key), string(r.Value), r.Timestamp.UnixMilli()) }
 	for _, r := range tr.c.reader(tr.results).read() {
-		if window, what, _ := strings.Cut(string(r.Value), "="); !strings.HasPrefix(window, "updates ") {
+		window, what, _ := strings.Cut(string(r.Value), "=")
+		if !strings.HasPrefix(window, "updates ") {
 			got.finals = append(got.finals, line(r))
-		} else if got.updated[string(r.Key)+" "+window] = what; what == gone {
+			continue
+		}
+		if seen[line(r)] && what != gone {
+			got.twice = append(got.twice, line(r))
+		}
+		seen[line(r)] = true
+		if got.updated[string(r.Key)+" "+window] = what; what == gone {
 			delete(got.updated, string(r.Key)+" "+window)
 		}
 	}
@@ -200,6 +219,10 @@ func (tr *trial) check(want outcome) {
 	differ(t, "final results", got.finals, want.finals)
 	differ(t, "late records", got.late, want.late)
 	differ(t, "last updates", lines(got.updated), lines(want.updated))
+	if tr.of.exactly {
+		differ(t, "updates that came twice", got.twice, nil)
+	}
+	tr.harms.Records = len(got.finals) + len(got.late) + len(got.updated)
 	if !t.Failed() {
 		tr.forget()
 	}

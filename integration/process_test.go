@@ -22,7 +22,13 @@ type process struct {
 // wordcount starts the application's binary.
 func (c *cluster) wordcount(args ...string) *process {
 	c.t.Helper()
-	p := &process{c: c, cmd: exec.Command(wordcount(c.t), args...), ended: make(chan struct{})}
+	return c.launch(exec.Command(wordcount(c.t), args...))
+}
+
+// launch starts a process, which does not outlive the test.
+func (c *cluster) launch(cmd *exec.Cmd) *process {
+	c.t.Helper()
+	p := &process{c: c, cmd: cmd, ended: make(chan struct{})}
 	p.cmd.Stderr = &p.stderr
 	c.must(p.cmd.Start())
 	go func() { // the cleanup waits for it

@@ -123,6 +123,7 @@ func (w *worker) fetchOptions(bytes int64) []kgo.Opt {
 		kgo.KeepControlRecords(), // positions must reach the last stable offset
 		kgo.FetchMaxBytes(total),
 		kgo.FetchMaxPartitionBytes(min(total, 1<<20)),
+		kgo.WithHooks(&fetchSize{}),
 		kgo.FetchMaxWait(100 * time.Millisecond), // a partition that is resumed waits for the fetch under way
 		kgo.BrokerMaxReadBytes(max(100<<20, 2*total)),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is an error, never a silent jump
@@ -295,7 +296,7 @@ func (w *worker) Close(ctx context.Context) (err error) {
 		defer cancel()
 		if err = w.client.LeaveGroupContext(leave); err != nil {
 			w.kill() // else Close waits for the group, for as long as a rebalance may take
-			err = fmt.Errorf("leave group %s: %w", w.config.Group, err)
+			err = fmt.Errorf("leave group %s: %w", w.config.Group, explain(err))
 			if errors.Is(err, context.DeadlineExceeded) || errors.Is(temporary(err), connector.ErrTemporary) {
 				w.log.Warn("the group was not told that this member leaves", "error", err)
 				err = nil
