@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -24,10 +25,38 @@ func (a *admin) Close() error {
 	return nil
 }
 
-func (a *admin) Topics(ctx context.Context, topics []connector.TopicSpec) ([]connector.TopicInfo, error) {
+// busyTime is how long brokers may be busy with what a start asks for.
+const busyTime = 30 * time.Second
+
+// whileBusy tries again while brokers are busy or choose a leader.
+func whileBusy(ctx context.Context, try func() error) error {
+	bounded, cancel := context.WithTimeout(ctx, busyTime)
+	defer cancel()
+	for {
+		err := try()
+		if err == nil || !errors.Is(temporary(err), connector.ErrTemporary) {
+			return err
+		}
+		select {
+		case <-time.After(tryEvery):
+		case <-bounded.Done():
+			return err
+		}
+	}
+}
+
+func (a *admin) Topics(ctx context.Context, topics []connector.TopicSpec) (infos []connector.TopicInfo, err error) {
 	if len(topics) == 0 {
 		return nil, nil
 	}
+	err = whileBusy(ctx, func() error {
+		infos, err = a.describe(ctx, topics)
+		return err
+	})
+	return infos, err
+}
+
+func (a *admin) describe(ctx context.Context, topics []connector.TopicSpec) ([]connector.TopicInfo, error) {
 	// Not kadm's ListTopics: where one topic may not be described it fails without saying which.
 	ask := kmsg.NewPtrMetadataRequest()
 	at := map[string]int{}
@@ -67,7 +96,11 @@ func (a *admin) Create(ctx context.Context, topics []connector.TopicSpec) error 
 		for k, v := range t.Configs {
 			configs[k] = &v
 		}
-		r, err := a.CreateTopic(ctx, t.Partitions, replication, configs, t.Name)
+		var r kadm.CreateTopicResponse
+		err := whileBusy(ctx, func() (err error) {
+			r, err = a.CreateTopic(ctx, t.Partitions, replication, configs, t.Name)
+			return err
+		})
 		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
 			continue // another instance was faster
 		}

@@ -22,6 +22,7 @@ import (
 // wire is the network as an instance sees it.
 type wire struct {
 	net *kfake.VirtualNetwork
+	tap *tap // nil: none
 
 	mu        sync.Mutex // guards the rest
 	conns     []*connection
@@ -99,6 +100,9 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
+	if w.tap != nil {
+		conn = w.tap.on(conn)
+	}
 	c := &connection{Conn: conn, wire: w}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -133,6 +137,7 @@ type writer struct {
 	t *testing.T
 	s *storm
 	*kgo.Client
+	written, read int // records
 }
 
 func newWriter(t *testing.T, s *storm) *writer {
@@ -140,7 +145,7 @@ func newWriter(t *testing.T, s *storm) *writer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &writer{t, s, cl}
+	return &writer{t: t, s: s, Client: cl}
 }
 
 // lines writes n lines.
@@ -153,12 +158,29 @@ func (w *writer) lines(n int) {
 			w.s.words[word]++
 			line = append(line, word)
 		}
-		w.Produce(w.s.ctx, &kgo.Record{Topic: "lines", Value: []byte(strings.Join(line, " ")), Timestamp: time.Now()}, func(_ *kgo.Record, err error) {
-			if err != nil {
-				w.s.fail("a line was not written: %v", err)
-			}
-		})
+		w.line(strings.Join(line, " "))
 	}
+	w.flush()
+}
+
+// empty writes n lines without words.
+func (w *writer) empty(n int) {
+	for range n {
+		w.line("")
+	}
+	w.flush()
+}
+
+func (w *writer) line(text string) {
+	w.written++
+	w.Produce(w.s.ctx, &kgo.Record{Topic: "lines", Value: []byte(text), Timestamp: time.Now()}, func(_ *kgo.Record, err error) {
+		if err != nil {
+			w.s.fail("a line was not written: %v", err)
+		}
+	})
+}
+
+func (w *writer) flush() {
 	if err := w.Flush(w.s.ctx); err != nil {
 		w.s.fail("%v", err)
 	}
@@ -203,9 +225,10 @@ func (w *writer) last(topic string) map[string]int64 {
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)
 			}
-			if r.Attrs.IsControl() {
+			if r.Attrs.IsControl() || len(r.Value) != 8 { // a changelog says what it is of
 				return
 			}
+			w.read++
 			n := int64(binary.BigEndian.Uint64(r.Value))
 			if w.s.guarantee == framework.ExactlyOnce && n <= last[string(r.Key)] {
 				w.s.fail("%s has %d of %q after %d", topic, n, r.Key, last[string(r.Key)])

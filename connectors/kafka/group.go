@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -87,8 +88,9 @@ func (w *worker) send(e connector.Event) bool {
 	}
 }
 
-// onOffsetsFetched keeps the metadata that was committed with the offsets.
-func (w *worker) onOffsetsFetched(_ context.Context, _ *kgo.Client, r *kmsg.OffsetFetchResponse) error {
+// onOffsetsFetched keeps the metadata that was committed with the offsets. Where a partition has an error the client would go on
+// without it, and nobody would read it: the whole is asked for again, by a member that joins anew.
+func (w *worker) onOffsetsFetched(_ context.Context, _ *kgo.Client, r *kmsg.OffsetFetchResponse) (again error) {
 	for _, g := range r.Groups {
 		for _, t := range g.Topics {
 			m := map[int32]string{}
@@ -96,11 +98,17 @@ func (w *worker) onOffsetsFetched(_ context.Context, _ *kgo.Client, r *kmsg.Offs
 				if p.Metadata != nil {
 					m[p.Partition] = *p.Metadata
 				}
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					again = temporary(fmt.Errorf("fetch the offset of topic %s, partition %d: %w", t.Topic, p.Partition, err))
+				}
 			}
 			w.metadata[t.Topic] = m
 		}
 	}
-	return nil
+	if again != nil && !errors.Is(again, connector.ErrTemporary) {
+		w.fail(again)
+	}
+	return again
 }
 
 // onOffsets decides where newly assigned partitions begin and tells the worker.

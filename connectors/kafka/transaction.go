@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ import (
 type transaction struct {
 	id   string
 	open bool
+	// refused: a commit failed, and with it the positions of what was written. Whatever comes after it must not be committed either:
+	// it would take that along without them.
+	refused bool
 	// implicit: the broker puts partitions and offsets into the transaction by itself (KIP-890, part 2).
 	implicit bool
 	mu       sync.Mutex // guards reached: the group's callbacks note what is assigned
@@ -49,8 +53,16 @@ func (t *transaction) options() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.TransactionalID(t.id),
 		kgo.TransactionTimeout(transactionTimeout),
+		kgo.RetryBackoffFn(backoff),
 		kgo.MaxVersions(versions),
 	}
+}
+
+// backoff is how long a client waits before it tries a request once more. The client's own goes up to 5 s, too long for a transaction,
+// which a coordinator that is moved or loads may hold up: brokers abort it after transactionTimeout, and a stop does not wait much longer.
+func backoff(tries int) time.Duration {
+	wait := min(100*time.Millisecond<<min(tries, 10), time.Second)
+	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())) // so that clients do not come all at once
 }
 
 // implicitTransactions asks whether the cluster has transactions as of Kafka 4.0.
@@ -88,7 +100,11 @@ func (w *worker) begin() error {
 func (w *worker) commitTransaction(ctx context.Context, positions []connector.Position) error {
 	held, others := w.member.divide(positions)
 	if len(others) > 0 {
+		w.tx.refused = true
 		return aborted(fmt.Errorf("commit offsets of topic %s, partition %d: %w", w.config.Topics[others[0].Topic].Name, others[0].Partition.Partition, errNotHeld))
+	}
+	if w.tx.refused {
+		return fmt.Errorf("%w: a commit before this one was refused", connector.ErrAborted)
 	}
 	bounded, cancel := context.WithTimeout(ctx, transactionTimeout*2/3)
 	defer cancel()
@@ -100,7 +116,7 @@ func (w *worker) commitTransaction(ctx context.Context, positions []connector.Po
 	if errors.Is(err, connector.ErrTemporary) {
 		err = aborted(err)
 	}
-	if err == nil {
+	if w.tx.refused = err != nil; err == nil {
 		w.tx.note(held)
 	}
 	return err
@@ -263,8 +279,8 @@ func refusedOffsets(err error) error {
 		return fmt.Errorf("%w: %w", connector.ErrTemporary, err)
 	case errors.Is(temp, connector.ErrTemporary):
 		return temp
-	case errors.Is(err, kerr.OffsetMetadataTooLarge):
-		return fmt.Errorf("%w; raise offset.metadata.max.bytes of the brokers", err)
+	case errors.Is(err, kerr.OffsetMetadataTooLarge), errors.Is(err, kerr.InvalidCommitOffsetSize):
+		return explain(err)
 	}
 	return aborted(err)
 }
@@ -274,12 +290,11 @@ func aborted(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
-		return fmt.Errorf("%w; allow this user to describe and write with transactional ids that begin with the application's name", err)
-	case errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+	case errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
+		errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
 		return explain(err)
 	}
-	return fmt.Errorf("%w: %w", connector.ErrAborted, err)
+	return fmt.Errorf("%w: %w", connector.ErrAborted, explain(err))
 }
 
 // abortive says that a write failed for its transaction, not for the record.

@@ -32,7 +32,7 @@ func (c *cluster) openTransactional(ctx context.Context, config connector.Worker
 		config.Logger.Warn("the brokers have the transactions of before Kafka 4.0: the end of one that is delayed on its way can end the next one; bring them to 4.0, with transaction.version 2")
 	}
 	t := &transactional{cluster: c, config: config, implicit: implicit}
-	return t, t.reopen(ctx)
+	return t, t.begin(ctx)
 }
 
 // ErrSameInstance: another process uses the same id.
@@ -42,6 +42,34 @@ var ErrSameInstance = errors.New("another process runs under the same instance i
 const fencesAMinute = 3
 
 func (t *transactional) worker() *worker { return t.current.Load() }
+
+// begin makes a client, once more where another one took its id meanwhile.
+func (t *transactional) begin(ctx context.Context) error {
+	for {
+		err := t.reopen(ctx)
+		if !fencing(err) {
+			return err
+		}
+		if same := t.fence(err); same != nil {
+			return same
+		}
+	}
+}
+
+// fencing says that an error is that of a client whose id another one took.
+func fencing(err error) bool {
+	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch)
+}
+
+// fence notes that another client took the id. It returns ErrSameInstance where that goes on.
+func (t *transactional) fence(cause error) error {
+	now := time.Now()
+	t.fenced = append(t.fenced, now)
+	if n := len(t.fenced) - fencesAMinute; n >= 0 && now.Sub(t.fenced[n]) < time.Minute {
+		return fmt.Errorf("%w: %w", ErrSameInstance, cause)
+	}
+	return nil
+}
 
 // reopen makes a client and fences what ran under its id before.
 func (t *transactional) reopen(ctx context.Context) error {
@@ -58,11 +86,9 @@ func (t *transactional) reopen(ctx context.Context) error {
 
 // Abort gives up what was written since the last commit, and the partitions. Those come again, from their committed positions.
 func (t *transactional) Abort(ctx context.Context, cause error) error {
-	if errors.Is(cause, kerr.ProducerFenced) || errors.Is(cause, kerr.InvalidProducerEpoch) {
-		now := time.Now()
-		t.fenced = append(t.fenced, now)
-		if n := len(t.fenced) - fencesAMinute; n >= 0 && now.Sub(t.fenced[n]) < time.Minute {
-			return fmt.Errorf("%w: %w", ErrSameInstance, cause)
+	if fencing(cause) {
+		if same := t.fence(cause); same != nil {
+			return same
 		}
 	}
 	old := t.worker()
@@ -70,7 +96,7 @@ func (t *transactional) Abort(ctx context.Context, cause error) error {
 	if err := old.Close(ctx); err != nil {
 		old.log.Warn("leaving the group after an abort", "error", err)
 	}
-	return old.patiently(ctx, func() error { return t.reopen(ctx) })
+	return old.patiently(ctx, func() error { return t.begin(ctx) })
 }
 
 func (t *transactional) Poll(ctx context.Context, wait time.Duration, records bool) (connector.Batch, error) {
