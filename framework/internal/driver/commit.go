@@ -139,6 +139,14 @@ func (w *worker) answer() error {
 	return nil
 }
 
+// purgeDue purges when it is time to.
+func (w *worker) purgeDue(now time.Time) {
+	if now.Sub(w.purged) > w.shared.purgeEvery {
+		w.purge()
+		w.purged = now
+	}
+}
+
 // purge deletes what was consumed from repartition topics.
 func (w *worker) purge() {
 	var positions []connector.Position

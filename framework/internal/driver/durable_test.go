@@ -1,7 +1,10 @@
 package driver_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,4 +100,27 @@ func wordsOnDisk(t *testing.T) *driver.Plan {
 		t.Fatal(err)
 	}
 	return plan
+}
+
+// A changelog that somebody deleted cannot be told from one of a store that is new: it is said.
+func TestAnInternalTopicThatIsMadeAnewIsTold(t *testing.T) {
+	inBubble(t, 1, func(t *testing.T, s *sim) {
+		s.create(simLines, 1)
+		s.create(simCounts, 1)
+		for lost, want := range map[bool]bool{false: false, true: true} {
+			var log bytes.Buffer
+			if s.topics["sim-words-repartition"] == nil {
+				s.begin(wordsOnDisk(t), nil).end(t)
+			}
+			if lost {
+				delete(s.topics, "sim-words-changelog")
+			}
+			r := s.begin(wordsOnDisk(t), func(c *driver.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+			time.Sleep(time.Second)
+			r.end(t)
+			if told := strings.Contains(log.String(), "sim-words-changelog"); told != want {
+				t.Errorf("lost: %t, told: %t: %s", lost, told, &log)
+			}
+		}
+	})
 }

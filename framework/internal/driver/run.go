@@ -137,7 +137,7 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 	}
 	s.enter(Starting)
 	var err error
-	if s.layout, err = prepare(ctx, admin, c.Plan, c.Replication); err != nil {
+	if s.layout, err = prepare(ctx, admin, c.Plan, c.Replication, c.Logger); err != nil {
 		return nil, err
 	}
 	s.flow = newFlow(c.Plan)

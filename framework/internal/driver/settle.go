@@ -85,7 +85,9 @@ func (w *worker) settle() error {
 	now := time.Now()
 	w.acknowledge()
 	if w.shared.atomic {
-		return w.settleAtomic(now)
+		err := w.settleAtomic(now)
+		w.purgeDue(now)
+		return err
 	}
 	if w.flushDue(now) {
 		if err := w.flush(); err != nil {
@@ -99,10 +101,7 @@ func (w *worker) settle() error {
 	if w.commitDue(now) {
 		w.commit(w.closing) // a stop lets it end
 	}
-	if now.Sub(w.purged) > w.shared.purgeEvery {
-		w.purge()
-		w.purged = now
-	}
+	w.purgeDue(now)
 	return nil
 }
 

@@ -91,7 +91,7 @@ func (w *worker) run(ctx, closing context.Context) error {
 	}
 	if errors.Is(left, connector.ErrAborted) { // nothing is lost by that
 		w.log.Warn("what was processed since the last commit is undone, and is done again at the next start", "error", left)
-		if left = nil; errors.Is(err, connector.ErrAborted) {
+		if left = nil; errors.Is(err, connector.ErrAborted) && ctx.Err() != nil { // without a stop it is what an abort failed by
 			err = nil
 		}
 	}
