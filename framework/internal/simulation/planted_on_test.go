@@ -1,0 +1,5 @@
+//go:build planted
+
+package simulation_test
+
+func init() { *planted = true }
