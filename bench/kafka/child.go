@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,7 @@ const sampleInterval = 100 * time.Millisecond
 type child struct {
 	cmd     *exec.Cmd
 	started time.Time
+	folder  string // of its state, removed at its end; "": none
 	reports sync.WaitGroup
 	ended   chan struct{} // closed when its output ended
 
@@ -27,17 +29,13 @@ type child struct {
 	last seen
 }
 
-// startChild runs this very program again as the side that c names.
+// startChild runs the side that c names.
 func startChild(c config, env ...string) (*child, error) {
-	self, err := os.Executable()
-	if err != nil {
+	k := &child{ended: make(chan struct{})}
+	var err error
+	if k.cmd, k.folder, err = c.command(); err != nil {
 		return nil, err
 	}
-	k := &child{ended: make(chan struct{})}
-	k.cmd = exec.Command(self,
-		"-side", c.side, "-what", c.what, "-brokers", strings.Join(c.brokers, ","),
-		"-group", c.group, "-in", c.in, "-out", c.out, "-clients", strconv.Itoa(c.clients),
-		"-records", strconv.Itoa(c.records), "-profile", c.profile)
 	k.cmd.Env = append(os.Environ(), env...)
 	k.cmd.Stderr = os.Stderr
 	// Its own process group: an interrupt at the terminal is this program's to pass on.
@@ -64,6 +62,22 @@ func startChild(c config, env ...string) (*child, error) {
 	return k, nil
 }
 
+// command returns the command of a side: this very program again, or the one in Java, with a folder for its state.
+func (c config) command() (cmd *exec.Cmd, folder string, err error) {
+	flags := []string{
+		"-what", c.what, "-guarantee", c.guarantee, "-brokers", strings.Join(c.brokers, ","),
+		"-group", c.group, "-in", c.in, "-out", c.out, "-clients", strconv.Itoa(c.clients),
+	}
+	if c.side == kafkaStreams {
+		folder, err = os.MkdirTemp("", "kafka-streams")
+		return c.streams.Command(append(flags, "-commit", strconv.FormatInt(c.commit.Milliseconds(), 10),
+			"-cache", c.cache, "-store", c.store, "-state", folder)...), folder, err
+	}
+	self, err := os.Executable()
+	return exec.Command(self, append(flags, "-side", c.side, "-commit", c.commit.String(),
+		"-records", strconv.Itoa(c.records), "-profile", c.profile)...), "", err
+}
+
 // report returns what the child has said last.
 func (k *child) report() seen {
 	k.mu.Lock()
@@ -83,7 +97,7 @@ func (k *child) stop() (cpu time.Duration, err error) {
 		return 0, fmt.Errorf("the side did not drain within 30 s of SIGTERM")
 	}
 	k.reports.Wait()
-	if err := k.cmd.Wait(); err != nil {
+	if err := errors.Join(k.cmd.Wait(), os.RemoveAll(k.folder)); err != nil {
 		return 0, fmt.Errorf("the side: %w", err)
 	}
 	return k.cmd.ProcessState.UserTime() + k.cmd.ProcessState.SystemTime(), nil
@@ -94,6 +108,7 @@ func (k *child) kill() {
 	_ = k.cmd.Process.Kill()
 	k.reports.Wait()
 	_ = k.cmd.Wait()
+	_ = os.RemoveAll(k.folder)
 }
 
 // memory returns the resident bytes, now (VmRSS) or at most so far (VmHWM).

@@ -18,7 +18,7 @@ const (
 // fetched while partitions are paused, and the members stay in the group.
 func lag(ctx context.Context, h *harness) (bool, error) {
 	c := h.config
-	c.side, c.group, c.in = "millrace", h.id+"-lag", h.id+"-input"
+	c.side, c.group, c.in = millrace, h.id+"-lag", h.id+"-input"
 	if c.clients == 0 {
 		c.clients = 2
 	}

@@ -16,13 +16,32 @@ import (
 // millraceSides are the graphs of the workloads, written as a user writes them.
 var millraceSides = map[string]func(context.Context, *job) error{
 	"passthrough": millracePassthrough,
+	"uppercase":   millraceUppercase,
 	"wordcount":   millraceWordCount,
+	"unique":      millraceUnique,
 	"lag":         millraceLag,
 }
 
 func millracePassthrough(ctx context.Context, j *job) error {
 	return j.serve(ctx, 0, func(t *framework.Topology) {
 		t.From(kafka.Topic(j.in, codec.None, codec.Bytes)).To(kafka.Topic(j.out, codec.None, codec.Bytes))
+	})
+}
+
+func millraceUppercase(ctx context.Context, j *job) error {
+	return j.serve(ctx, 0, func(t *framework.Topology) {
+		t.From(kafka.Topic(j.in, codec.None, codec.String)).Map(strings.ToUpper).To(kafka.Topic(j.out, codec.None, codec.String))
+	})
+}
+
+func millraceUnique(ctx context.Context, j *job) error {
+	return j.serve(ctx, 0, func(t *framework.Topology) {
+		t.From(kafka.Topic(j.in, codec.None, codec.String)).
+			GroupBy(func(word string) string { return word }).
+			Emit(framework.EveryUpdate).
+			Count("counts").
+			Stream().
+			To(kafka.Topic(j.out, codec.String, codec.Int64))
 	})
 }
 
@@ -51,12 +70,17 @@ func millraceLag(ctx context.Context, j *job) error {
 func (j *job) serve(ctx context.Context, budgetBytes int64, graph func(*framework.Topology)) error {
 	t := framework.New()
 	graph(t)
+	guarantee := framework.AtLeastOnce
+	if j.guarantee == exactlyOnce {
+		guarantee = framework.ExactlyOnce
+	}
 	app, err := t.Build(framework.Config{
+		Guarantee:      guarantee,
 		Name:           j.group,
 		Connectors:     []connector.Connector{kafka.New(kafka.Config{Brokers: j.brokers, Options: j.options})},
 		Workers:        j.clients,
 		BudgetBytes:    budgetBytes,
-		CommitInterval: commitInterval,
+		CommitInterval: j.commit,
 		Logger:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

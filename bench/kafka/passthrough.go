@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -9,7 +10,8 @@ import (
 	"github.com/millrace/millrace/bench/input"
 )
 
-// passthrough copies a topic to another: against a loop that polls and produces.
+// passthrough copies a topic to another: against a loop that polls and produces, in transactions where it is to be exactly-once.
+// As uppercase it puts values into upper case on the way.
 func passthrough(ctx context.Context, h *harness) (bool, error) {
 	in := h.id + "-input"
 	e := input.NewEvents()
@@ -17,9 +19,17 @@ func passthrough(ctx context.Context, h *harness) (bool, error) {
 		return false, err
 	}
 	defer h.clean(context.WithoutCancel(ctx), h.id)
+	want := e.Digest()
+	if h.what == "uppercase" {
+		want = upper(h.records)
+	}
+	clients := h.clients
+	if clients == 0 {
+		clients = 2
+	}
 	r := &race{
 		unit:    "records",
-		clients: map[string]int{"peer": h.clients, "millrace": h.clients},
+		clients: map[string]int{h.peer: clients, millrace: clients},
 		prepare: func(ctx context.Context, c config) error { return h.create(ctx, c.out, "delete") },
 		finished: func(ctx context.Context, c config) (bool, error) {
 			return h.consumed(ctx, c.group, c.in)
@@ -29,25 +39,41 @@ func passthrough(ctx context.Context, h *harness) (bool, error) {
 			if err := h.read(ctx, c.out, func(r *kgo.Record) { got.Add(r.Value) }); err != nil {
 				return err
 			}
-			if got != e.Digest() {
-				return fmt.Errorf("%d records in, %d out, or not the same ones", e.Digest().Records, got.Records)
+			if got != want {
+				return fmt.Errorf("%d records in, %d out, or not the same ones", want.Records, got.Records)
 			}
 			return nil
 		},
-		throughput: 0.85,
-		cpu:        1.25,
 	}
-	if h.clients == 0 {
-		r.clients["millrace"] = 2
+	switch {
+	case h.guarantee == exactlyOnce && h.peer == kafkaStreams:
+		r.throughput = 3
+	case h.guarantee == exactlyOnce:
+		r.throughput = 0.8
+	case h.peer == handWritten:
+		r.throughput, r.cpu = 0.85, 1.25
+	}
+	if h.clients == 0 && h.peer == handWritten {
 		best, err := h.bestClients(ctx, r)
 		if err != nil {
 			return false, err
 		}
-		r.clients["peer"] = best
+		r.clients[handWritten] = best
 	} else if err := h.warm(ctx, r); err != nil {
 		return false, err
 	}
 	return h.race(ctx, r)
+}
+
+// upper returns what the first n events in upper case add up to.
+func upper(n int) (d input.Digest) {
+	e := input.NewEvents()
+	var b []byte
+	for i := range n {
+		b = e.Append(i, b[:0])
+		d.Add(bytes.ToUpper(b))
+	}
+	return d
 }
 
 // bestClients returns the number of clients with which the peer is fastest. It warms up the broker as well.
@@ -55,8 +81,8 @@ func (h *harness) bestClients(ctx context.Context, r *race) (int, error) {
 	rates := map[int][]float64{}
 	for range 3 {
 		for _, n := range []int{1, 2} {
-			r.clients["peer"] = n
-			got, err := h.once(ctx, r, "peer")
+			r.clients[handWritten] = n
+			got, err := h.once(ctx, r, handWritten)
 			if err != nil {
 				return 0, err
 			}
@@ -69,14 +95,4 @@ func (h *harness) bestClients(ctx context.Context, r *race) (int, error) {
 		return 2, nil
 	}
 	return 1, nil
-}
-
-// warm runs the peer twice for nothing: a new broker gets faster for some seconds.
-func (h *harness) warm(ctx context.Context, r *race) error {
-	for range 2 {
-		if _, err := h.once(ctx, r, "peer"); err != nil {
-			return err
-		}
-	}
-	return nil
 }

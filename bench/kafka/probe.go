@@ -12,15 +12,16 @@ import (
 type probe struct {
 	in, out string
 
-	mu   sync.Mutex // guards seen
-	seen seen
+	mu       sync.Mutex // guards what follows
+	seen     seen
+	produced bool // since the last commit
 }
 
 // seen is what a side reports. Times are Unix nanoseconds, 0 for never.
 type seen struct {
 	FirstFetch int64 // of the input topic, decompressed and decoded
 	LastAck    int64 // of the output topic
-	LastCommit int64
+	LastCommit int64 // behind which something was produced
 
 	Fetched      int64 // records of the input topic
 	FetchedBytes int64 // their bytes, decompressed
@@ -57,6 +58,7 @@ func (p *probe) OnProduceBatchWritten(_ kgo.BrokerMetadata, topic string, _ int3
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen.Produced += int64(m.NumRecords)
+	p.produced = true
 	if topic == p.out {
 		p.seen.LastAck = now
 		p.seen.Output += int64(m.NumRecords)
@@ -68,10 +70,12 @@ func (p *probe) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.BrokerE2E) {
 		return
 	}
 	switch kmsg.Key(key) {
-	case kmsg.OffsetCommit:
+	case kmsg.OffsetCommit, kmsg.EndTxn:
 		now := time.Now().UnixNano()
 		p.mu.Lock()
-		p.seen.LastCommit = now
+		if p.produced {
+			p.seen.LastCommit, p.produced = now, false
+		}
 		p.mu.Unlock()
 	case kmsg.JoinGroup:
 		p.mu.Lock()

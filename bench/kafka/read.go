@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// read calls f with each record of the topic, in order per partition, up to the topic's end.
+// read calls f with each committed record of the topic, in order per partition, up to the topic's end.
 func (h *harness) read(ctx context.Context, topic string, f func(*kgo.Record)) error {
 	all, err := h.ends(ctx, topic)
 	if err != nil {
@@ -24,6 +24,7 @@ func (h *harness) read(ctx context.Context, topic string, f func(*kgo.Record)) e
 		kgo.SeedBrokers(h.brokers...),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // one of them may be the last
 	)
 	if err != nil {
 		return err
@@ -35,7 +36,9 @@ func (h *harness) read(ctx context.Context, topic string, f func(*kgo.Record)) e
 			return err
 		}
 		fs.EachRecord(func(r *kgo.Record) {
-			f(r)
+			if !r.Attrs.IsControl() {
+				f(r)
+			}
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)
 			}

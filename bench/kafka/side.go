@@ -23,26 +23,30 @@ type job struct {
 }
 
 const (
-	commitInterval = time.Second
-	flushInterval  = 100 * time.Millisecond
-	lagBudget      = 64 << 20
-	sinkDelay      = time.Millisecond
+	flushInterval = 100 * time.Millisecond
+	lagBudget     = 64 << 20
+	sinkDelay     = time.Millisecond
 )
 
 // sides by name and workload. A side serves until ctx ends, then drains.
 var sides = map[string]map[string]func(context.Context, *job) error{
-	"peer":     {"passthrough": peerPassthrough, "wordcount": peerWordCount},
-	"millrace": millraceSides,
+	handWritten: {"passthrough": peerPassthrough, "wordcount": peerWordCount},
+	millrace:    millraceSides,
 }
 
-func peerPassthrough(ctx context.Context, j *job) error { return peer.Passthrough(ctx, j.peer()) }
+func peerPassthrough(ctx context.Context, j *job) error {
+	if j.guarantee == exactlyOnce {
+		return peer.PassthroughExactlyOnce(ctx, j.byHand())
+	}
+	return peer.Passthrough(ctx, j.byHand())
+}
 
-func peerWordCount(ctx context.Context, j *job) error { return peer.WordCount(ctx, j.peer()) }
+func peerWordCount(ctx context.Context, j *job) error { return peer.WordCount(ctx, j.byHand()) }
 
-func (j *job) peer() peer.Config {
+func (j *job) byHand() peer.Config {
 	return peer.Config{
 		Brokers: j.brokers, Group: j.group, In: j.in, Out: j.out, Clients: j.clients,
-		Commit: commitInterval, Flush: flushInterval, Options: j.options,
+		Commit: j.commit, Flush: flushInterval, Options: j.options,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 const lineWords = 12
 
 // wordcount counts words through a repartition topic, with a changelog: against a program that combines before its
-// repartition and flushes every 100 ms.
+// repartition and flushes every 100 ms, or against Kafka Streams.
 func wordcount(ctx context.Context, h *harness) (bool, error) {
 	in := h.id + "-input"
 	l := input.NewLines(lineWords, true)
@@ -23,21 +23,30 @@ func wordcount(ctx context.Context, h *harness) (bool, error) {
 		return false, err
 	}
 	defer h.clean(context.WithoutCancel(ctx), h.id)
+	want := l.Counts()
+	r := h.counting("lines", func(ctx context.Context, c config) error { return h.counted(ctx, c, want) })
+	switch {
+	case h.guarantee == exactlyOnce:
+		r.throughput = 20
+	case h.peer == handWritten:
+		r.throughput = 0.6
+	}
+	if err := h.warm(ctx, r); err != nil {
+		return false, err
+	}
+	return h.race(ctx, r)
+}
+
+// counting returns a race of graphs that count behind a repartition topic.
+func (h *harness) counting(unit string, verify func(context.Context, config) error) *race {
 	clients := h.clients
 	if clients == 0 {
 		clients = 2
 	}
-	want := l.Counts()
-	r := &race{
-		unit:    "lines",
-		clients: map[string]int{"peer": clients, "millrace": clients},
-		prepare: func(ctx context.Context, c config) error {
-			err := h.create(ctx, c.out, "delete")
-			if c.side == "peer" {
-				err = errors.Join(err, h.create(ctx, repartition(c), "delete"), h.create(ctx, peer.Config{Group: c.group}.Changelog(), "compact"))
-			}
-			return err
-		},
+	return &race{
+		unit:    unit,
+		clients: map[string]int{h.peer: clients, millrace: clients},
+		prepare: h.prepareCount,
 		// Once the input is committed, all partial counts are in the repartition topic.
 		finished: func(ctx context.Context, c config) (bool, error) {
 			done, err := h.consumed(ctx, c.group, c.in)
@@ -46,13 +55,17 @@ func wordcount(ctx context.Context, h *harness) (bool, error) {
 			}
 			return done, err
 		},
-		verify:     func(ctx context.Context, c config) error { return h.counted(ctx, c, want) },
-		throughput: 0.6,
+		verify: verify,
 	}
-	if err := h.warm(ctx, r); err != nil {
-		return false, err
+}
+
+// prepareCount creates the topics that a side does not create by itself.
+func (h *harness) prepareCount(ctx context.Context, c config) error {
+	err := h.create(ctx, c.out, "delete")
+	if c.side == handWritten {
+		err = errors.Join(err, h.create(ctx, repartition(c), "delete"), h.create(ctx, peer.Config{Group: c.group}.Changelog(), "compact"))
 	}
-	return h.race(ctx, r)
+	return err
 }
 
 // repartition names the topic of partial counts, the same on both sides.
