@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Config configures a broker. The zero value is a broker in memory on a random port.
@@ -93,10 +95,21 @@ func Start(c Config) (*Broker, error) {
 	}
 	b.cluster = cluster
 	b.addrs = cluster.ListenAddrs()
+	wholeFetches(cluster)
 	if b.storage != nil {
 		b.storage.guard(cluster)
 	}
 	return b, nil
+}
+
+// wholeFetches has no fetch be cut where it gets too long as a whole, only where a partition of it does: of the partition in which it
+// is cut, kfake does not say which transactions were aborted, and their records are read as if they were committed.
+func wholeFetches(cluster *kfake.Cluster) {
+	cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		r.(*kmsg.FetchRequest).MaxBytes = math.MaxInt32
+		return nil, nil, false
+	})
 }
 
 // Addrs returns the broker's addresses, as clients take them for seed brokers.

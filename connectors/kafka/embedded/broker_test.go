@@ -31,6 +31,22 @@ func TestABrokerInMemoryServesProducersGroupsAndTransactions(t *testing.T) {
 	}
 }
 
+func TestAReaderOfShortFetchesSeesNothingThatWasAborted(t *testing.T) {
+	b := start(t, Config{})
+	c := dial(t, b, kgo.TransactionalID("tx"))
+	create(t, c, "in", 1)
+	begin(t, c)
+	produce(t, c, "in", 0, 0, 20)
+	end(t, c, kgo.TryAbort)
+	begin(t, c)
+	produce(t, c, "in", 0, 20, 1)
+	end(t, c, kgo.TryCommit)
+	reader := dial(t, b, kgo.ConsumeTopics("in"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(200), kgo.FetchMaxPartitionBytes(200))
+	if got := poll(t, reader, 1); got != "20" {
+		t.Errorf("read %q, want 20", got)
+	}
+}
+
 func TestATopicThatNobodyCreatedDoesNotAppear(t *testing.T) {
 	b := start(t, Config{})
 	c := dial(t, b, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(0))
