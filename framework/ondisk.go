@@ -3,6 +3,8 @@ package framework
 import (
 	"path/filepath"
 
+	"github.com/millrace/millrace/framework/internal/engine"
+	"github.com/millrace/millrace/framework/state"
 	"github.com/millrace/millrace/framework/state/disk"
 )
 
@@ -19,6 +21,24 @@ func (c Config) openState() (folder *disk.DB, budget int64, err error) {
 
 // stateError ends the making of a task whose store cannot be opened.
 type stateError struct{ error }
+
+// mirrored is a store in memory that a folder has a copy of.
+type mirrored struct {
+	engine.Store
+	state.Mirror
+}
+
+// mirror has the folder keep a copy of a store that is in memory, where the application has one.
+func (o *opening) mirror(s engine.Store, kind string) engine.Store {
+	if o.env.Disk == nil {
+		return s
+	}
+	content, err := o.env.Disk.Open(s.Name(), o.env.Partition, kind)
+	if err != nil {
+		panic(stateError{err})
+	}
+	return mirrored{s, state.NewMirror(content)}
+}
 
 // keep has a store keep its content on disk, where the application does.
 func (o *opening) keep(n *node, onDisk func(*disk.Store), name, kind string) {

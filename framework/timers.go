@@ -114,7 +114,8 @@ func newTimers[K comparable](op *Op, suffix string, fire func(m *Meta, k K) erro
 	}
 	keys, values := op.o.codecs[K, int64](op.n, op.n.in[0].keys, codec.Int64)
 	t.store = state.NewKV(name, keys, flushing[int64]{values, op.o.task.Enter(), int32(op.n.id)}, op.o.task.EventTime())
-	op.o.task.AddStore(timerStore[K]{t.store, t}, "timers", op.o.build.store(op.n, name, typesOf[K, int64]()))
+	types := typesOf[K, int64]()
+	op.o.task.AddStore(op.o.mirror(timerStore[K]{t.store, t}, "timers, "+types+", "+keys.Name()), "timers", op.o.build.store(op.n, name, types))
 	return t
 }
 

@@ -125,7 +125,7 @@ func openWindows(op *Op, shape state.Shape, form, types string, c state.Cells) *
 		Round: func() (now, released int64) { return task.Round(), task.Released() },
 		Keep:  func(b []byte) []byte { return task.Arena().Copy(b) },
 	})
-	task.AddStore(s, form, op.o.build.store(op.n, op.n.name, types))
+	task.AddStore(op.o.mirror(s, form+", "+types), form, op.o.build.store(op.n, op.n.name, types))
 	return s
 }
 

@@ -19,6 +19,8 @@ type durable interface {
 	Readable(key, value []byte) error
 	Flushed() uint32
 	Applied(flush uint32)
+	// Load is called when the folder is complete, with what brings its entries into memory.
+	Load(restore func(key, value []byte, time int64) error) error
 }
 
 // onDisk returns the store as one in a folder, nil if it is in memory.
@@ -162,7 +164,14 @@ func (w *worker) restoreDisk(t *task, d durable, run connector.Run) (n int64, er
 	if run.Restored {
 		seen = time.Now()
 	}
-	return n, b.Commit(next, run.Log, seen)
+	if err := b.Commit(next, run.Log, seen); err != nil || !run.Restored {
+		return n, err
+	}
+	err = d.Load(func(key, value []byte, at int64) error { return t.Restore(run.Topic, key, value, at) })
+	if err != nil {
+		err = fmt.Errorf("load store %s of task %s: %w; the types or codecs of the store changed: use another store name, or the former ones", d.Name(), t.ID, err)
+	}
+	return n, err
 }
 
 // unrestored says that a record of a changelog is no good for its store.

@@ -35,6 +35,9 @@ func (i *instance) Open(_ context.Context, c connector.WorkerConfig) (connector.
 	s := i.sim
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if i.crashed {
+		return nil, errCrashed
+	}
 	m := newMember(i, c)
 	i.members = append(i.members, m)
 	s.group.join(m)

@@ -147,7 +147,9 @@ func (m *transactionalMember) store(positions []connector.Position, as map[simPl
 		}
 		stored = append(stored, at)
 	}
-	s.onCommit(stored)
+	if s.onCommit != nil {
+		s.onCommit(stored)
+	}
 	if s.chance(s.faults.notNow) {
 		return undone("applied, then an error")
 	}

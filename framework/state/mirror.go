@@ -1,0 +1,34 @@
+package state
+
+import "github.com/millrace/millrace/framework/state/disk"
+
+// Mirror is what a folder has of a store that is in memory as a whole: it is read from there at the start, and not from the brokers.
+type Mirror struct{ content *disk.Store }
+
+// NewMirror returns the folder's part of a store.
+func NewMirror(content *disk.Store) Mirror { return Mirror{content} }
+
+// Disk returns the folder's part.
+func (m Mirror) Disk() *disk.Store { return m.content }
+
+// Readable does nothing: each entry is read when the store is loaded.
+func (m Mirror) Readable(_, _ []byte) error { return nil }
+
+// Flushed does nothing: the memory has all in any case.
+func (m Mirror) Flushed() uint32 { return 0 }
+
+// Applied does nothing, likewise.
+func (m Mirror) Applied(uint32) {}
+
+// Load gives the store all that the folder has, in the order of the keys' bytes.
+func (m Mirror) Load(restore func(key, value []byte, time int64) error) error {
+	var failed error
+	err := m.content.Range(nil, nil, func(key, value []byte, time int64) bool {
+		failed = restore(key, value, time)
+		return failed == nil
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
