@@ -33,21 +33,24 @@ func (o *opening) mirror(s engine.Store, kind string) engine.Store {
 	if o.env.Disk == nil {
 		return s
 	}
-	content, err := o.env.Disk.Open(s.Name(), o.env.Partition, kind)
-	if err != nil {
-		panic(stateError{err})
-	}
-	return mirrored{s, state.NewMirror(content)}
+	return mirrored{s, state.NewMirror(o.open(s.Name(), kind))}
 }
 
-// keep has a store keep its content on disk, where the application does.
-func (o *opening) keep(n *node, onDisk func(*disk.Store), name, kind string) {
-	if o.env.Disk == nil {
-		return
+// keep has a table keep its content on disk, where the application does. That of a stage is mirrored: what the folder has got it learns from
+// its worker, which has another goroutine.
+func (o *opening) keep(s engine.Store, onDisk func(*disk.Store), kind string) engine.Store {
+	if o.env.Disk == nil || o.staged {
+		return o.mirror(s, kind)
 	}
+	onDisk(o.open(s.Name(), kind))
+	return s
+}
+
+// open opens what the folder has of a store.
+func (o *opening) open(name, kind string) *disk.Store {
 	content, err := o.env.Disk.Open(name, o.env.Partition, kind)
 	if err != nil {
 		panic(stateError{err})
 	}
-	onDisk(content)
+	return content
 }

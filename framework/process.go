@@ -136,8 +136,7 @@ func openStore[K comparable, V any](o *opening, n *node, h Store[K, V]) *KV[K, V
 	keys, values := o.codecs[K, V](n, h.keys, h.values)
 	s := state.NewKV(h.name, keys, flushing[V]{values, o.task.Enter(), int32(n.id)}, o.task.EventTime())
 	types := typesOf[K, V]()
-	o.keep(n, s.OnDisk, h.name, strings.Join([]string{"a table", types, keys.Name(), values.Name()}, ", "))
-	o.task.AddStore(s, "a table", o.build.store(n, h.name, types))
+	o.task.AddStore(o.keep(s, s.OnDisk, strings.Join([]string{"a table", types, keys.Name(), values.Name()}, ", ")), "a table", o.build.store(n, h.name, types))
 	return s
 }
 

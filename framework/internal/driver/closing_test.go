@@ -78,7 +78,10 @@ func TestManyWindowsCloseInManyAtomicCommits(t *testing.T) {
 		before := r.counters.Commits.Load()
 		s.at(0, 100, "end")
 		time.Sleep(time.Minute)
-		if n := s.log(simPlace{simCopies, 0}).end(); n != windows {
+		s.mu.Lock()
+		n := s.log(simPlace{simCopies, 0}).end()
+		s.mu.Unlock()
+		if n != windows {
 			t.Errorf("%d windows are closed, want %d", n, windows)
 		}
 		if commits := r.counters.Commits.Load() - before; commits < 20 {
