@@ -10,7 +10,9 @@ import (
 
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // worker is one member of the group with its own producer: one client.
@@ -283,8 +285,7 @@ func (w *worker) byName(partitions []connector.Partition) map[string][]int32 {
 	return m
 }
 
-// leaveTime is how long Close tries to leave the group. In the middle of a rebalance the client does not leave before its
-// end; then the group finds out by the session time-out.
+// leaveTime is how long Close tries to leave the group; after it, the group finds out by the session time-out.
 const leaveTime = 5 * time.Second
 
 // Close leaves the group and closes the client.
@@ -292,10 +293,9 @@ func (w *worker) Close(ctx context.Context) (err error) {
 	w.closeOnce.Do(func() {
 		w.cancel()
 		w.running.Wait()
-		leave, cancel := context.WithTimeout(ctx, leaveTime)
+		leaving, cancel := context.WithTimeout(ctx, leaveTime)
 		defer cancel()
-		if err = w.client.LeaveGroupContext(leave); err != nil {
-			w.kill() // else Close waits for the group, for as long as a rebalance may take
+		if err = w.leave(leaving); err != nil {
 			err = fmt.Errorf("leave group %s: %w", w.config.Group, explain(err))
 			if errors.Is(err, context.DeadlineExceeded) || errors.Is(temporary(err), connector.ErrTemporary) {
 				w.log.Warn("the group was not told that this member leaves", "error", err)
@@ -307,5 +307,37 @@ func (w *worker) Close(ctx context.Context) (err error) {
 		w.client.AllowRebalance()
 		w.kill()
 	})
+	return err
+}
+
+// leave makes the client leave the group. In the middle of a rebalance it does not leave before the end, for which the others
+// may wait just because this member does not answer: so it has a tenth of the time, and then the group is told here.
+func (w *worker) leave(ctx context.Context) error {
+	first, cancel := context.WithTimeout(ctx, leaveTime/10)
+	defer cancel()
+	err := w.client.LeaveGroupContext(first)
+	if err == nil {
+		return nil
+	}
+	defer w.kill() // else Close waits for the group
+	id, _ := w.client.GroupMetadata()
+	if first.Err() == nil || id == "" {
+		return err
+	}
+	member := kmsg.NewLeaveGroupRequestMember()
+	member.MemberID = id
+	request := kmsg.NewPtrLeaveGroupRequest()
+	request.Group, request.MemberID, request.Members = w.config.Group, id, append(request.Members, member)
+	response, err := request.RequestWith(ctx, w.client)
+	if err != nil {
+		return err
+	}
+	errs := []error{kerr.ErrorForCode(response.ErrorCode)}
+	for _, m := range response.Members {
+		errs = append(errs, kerr.ErrorForCode(m.ErrorCode))
+	}
+	if err = errors.Join(errs...); errors.Is(err, kerr.UnknownMemberID) {
+		return nil // it is not a member
+	}
 	return err
 }
