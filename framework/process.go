@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/internal/engine"
@@ -15,6 +16,7 @@ type Op struct {
 	o        *opening
 	n        *node
 	stateful bool // it opened a store
+	clock    *clock
 }
 
 // OperatorError says which operator could not go on, and with which record.
@@ -36,7 +38,11 @@ func (op *Op) OnCommit(f func() error) {
 // Store opens the operator's store. The operator is stateful by it: its name must be given.
 func (op *Op) Store[K comparable, V any](h Store[K, V]) *KV[K, V] {
 	op.stateful = true
-	return openStore(op.o, op.n, h)
+	s := openStore(op.o, op.n, h)
+	if h.ends {
+		op.expire(h.name, h.ttl, s.Expire)
+	}
+	return s
 }
 
 // Store names a store and the types of its keys and values.
@@ -45,6 +51,8 @@ type Store[K comparable, V any] struct {
 	name   string
 	keys   any
 	values any
+	ttl    time.Duration
+	ends   bool // ttl was set
 }
 
 // KV is a key-value store of one task, in memory and logged to its changelog: Get(k) (v, ok), Put(k, v), Delete(k), All() and
@@ -58,6 +66,17 @@ func StoreOf[K comparable, V any](name string) Store[K, V] { return Store[K, V]{
 // Codecs sets how the store's content is encoded in its changelog. Without it codecs are inferred from the types.
 func (s Store[K, V]) Codecs(k codec.Codec[K], v codec.Codec[V]) Store[K, V] {
 	s.keys, s.values = k, v
+	return s
+}
+
+// TTL has entries end d of event time after they were set last: an entry is there for a record whose time, and the watermark of whose
+// source partition, are less than d after the highest time of the records that it was set for. So what a record finds under its key
+// depends on the records of that key and on nothing else. What no record can find any more is removed from the store, its folder and its
+// changelog, a few entries in each round.
+//
+// d is at least 1 ms, else Build refuses it. Without TTL entries stay until they are deleted.
+func (s Store[K, V]) TTL(d time.Duration) Store[K, V] {
+	s.ttl, s.ends = d, true
 	return s
 }
 
@@ -98,8 +117,12 @@ func entering[K comparable, V any](o *Op, port int, in Emit[K, V]) Emit[K, V] {
 	if o.stateful {
 		in = checking(o, port, in)
 	}
+	clock := o.clock
 	return func(m *Meta, k K, v V) error {
 		*entered = id
+		if clock != nil {
+			clock.note(m)
+		}
 		if err := in(m, k, v); err != nil {
 			return o.fail(m, err)
 		}

@@ -18,6 +18,7 @@ type Timers[K comparable] struct {
 	store *state.KV[K, int64]
 	cell  *K // where operators downstream look for the key that was read; nil: none does
 	fire  func(m *Meta, k K) error
+	op    *Op
 
 	numbers map[K]int32
 	slots   []timerSlot[K]
@@ -107,7 +108,7 @@ func (op *Op) WallTimers[K comparable](fire func(m *Meta, k K) error) *Timers[K]
 
 func newTimers[K comparable](op *Op, suffix string, fire func(m *Meta, k K) error) *Timers[K] {
 	op.stateful = true
-	t := &Timers[K]{fire: fire, numbers: map[K]int32{}, at: engine.Never}
+	t := &Timers[K]{fire: fire, op: op, numbers: map[K]int32{}, at: engine.Never}
 	name := op.n.name + "-" + suffix
 	if op.n.name == "" {
 		name = suffix // the build says what is wrong
@@ -222,6 +223,9 @@ func (t *Timers[K]) call(eventTime *int64, number int32, time int64) error {
 	t.unset(number)
 	t.store.Delete(k)
 	t.meta = Meta{Time: time, Birth: time, NoKey: isNone[K]()}
+	if t.op.clock != nil {
+		t.op.clock.note(&t.meta)
+	}
 	if t.cell != nil {
 		*t.cell = k
 	}

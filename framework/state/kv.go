@@ -30,6 +30,9 @@ type KV[K comparable, V any] struct {
 	value   []byte
 	bytes   int64
 	backing backing
+	expiry  Expiry
+	swept   int    // the place that is looked at next for what has ended
+	sweptTo []byte // on disk: likewise, the key
 }
 
 type entry[K comparable, V any] struct {
@@ -59,7 +62,8 @@ func NewKV[K comparable, V any](name string, keys codec.Codec[K], values codec.C
 // Name returns the store's name.
 func (s *KV[K, V]) Name() string { return s.name }
 
-// Len returns the number of keys; on disk of those in memory.
+// Len returns the number of keys; on disk of those in memory. Of a table whose entries end it counts those too that have, and
+// are not removed yet.
 func (s *KV[K, V]) Len() int { return len(s.index) - s.deleted() }
 
 // deleted counts entries that wait for the flush to write their tombstone.
@@ -119,7 +123,7 @@ func (s *KV[K, V]) ordered(in func(encoded string) bool) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		var sorted []*entry[K, V]
 		for i := range s.entries {
-			if e := &s.entries[i]; e.present && in(e.encoded) {
+			if e := &s.entries[i]; e.present && in(e.encoded) && !s.gone(e) {
 				sorted = append(sorted, e)
 			}
 		}
@@ -210,6 +214,7 @@ func (s *KV[K, V]) Flush(record func(key, value []byte, time int64) error) error
 	if s.backing.flush++; s.backing.flush == 0 {
 		s.backing.flush++
 	}
+	s.sweep()
 	for _, at := range s.dirty {
 		e := &s.entries[at]
 		e.dirty = false
@@ -282,8 +287,17 @@ func (s *KV[K, V]) find(k K) *entry[K, V] {
 	return nil
 }
 
-// place returns where the entry of a key is, which is brought from the folder if need be.
+// place returns where the entry of a key is, which is brought from the folder if need be. One that has ended is deleted.
 func (s *KV[K, V]) place(key []byte) (at int32, ok bool) {
+	if at, ok = s.stored(key); ok && s.expiry.After > 0 {
+		if e := &s.entries[at]; e.present && s.gone(e) {
+			Entry[K, V]{s, at}.Delete(e.time)
+		}
+	}
+	return at, ok
+}
+
+func (s *KV[K, V]) stored(key []byte) (at int32, ok bool) {
 	if at, ok = s.index[string(key)]; s.backing.disk == nil {
 		return at, ok
 	}

@@ -132,11 +132,11 @@ func (s *KV[K, V]) merged(from, to []byte) iter.Seq2[K, V] {
 		over := s.overlay(from, to)
 		goes := true
 		give := func(e *entry[K, V]) {
-			if goes && e.present {
+			if goes && e.present && !s.gone(e) {
 				goes = yield(e.key, e.value)
 			}
 		}
-		err := s.backing.disk.Range(from, to, func(key, value []byte, _ int64) bool {
+		err := s.backing.disk.Range(from, to, func(key, value []byte, time int64) bool {
 			for len(over) > 0 && over[0].encoded < string(key) {
 				give(over[0])
 				over = over[1:]
@@ -152,6 +152,9 @@ func (s *KV[K, V]) merged(from, to []byte) iter.Seq2[K, V] {
 			if at, ok := s.index[string(key)]; ok {
 				give(&s.entries[at])
 				return goes
+			}
+			if s.outlived(time) {
+				return true
 			}
 			k, v, err := s.decode(key, value)
 			if err != nil {

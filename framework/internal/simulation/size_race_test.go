@@ -3,6 +3,7 @@
 package simulation_test
 
 const (
-	seedsDefault = 2
-	raced        = true
+	engineSeedsDefault = 200
+	seedsDefault       = 2
+	raced              = true
 )

@@ -3,6 +3,7 @@
 package simulation_test
 
 const (
-	seedsDefault = 8
-	raced        = false
+	engineSeedsDefault = 1000
+	seedsDefault       = 8
+	raced              = false
 )
