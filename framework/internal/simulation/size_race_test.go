@@ -4,6 +4,6 @@ package simulation_test
 
 const (
 	engineSeedsDefault = 200
-	seedsDefault       = 2
+	seedsDefault       = 1
 	raced              = true
 )

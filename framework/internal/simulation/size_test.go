@@ -4,6 +4,6 @@ package simulation_test
 
 const (
 	engineSeedsDefault = 1000
-	seedsDefault       = 8
+	seedsDefault       = 5
 	raced              = false
 )
