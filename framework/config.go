@@ -40,7 +40,9 @@ type Config struct {
 	// the folder may be lost, at the cost of a longer one. No two processes may have the same. Windows, timers and tables behind a Buffer are in memory
 	// as a whole, with a copy in the folder, from which they are read at the start.
 	StateDir string
-	// CommitInterval is how often offsets are committed; 0: 1 s, with ExactlyOnce 100 ms. A crash repeats at most that much.
+	// CommitInterval is how often offsets are committed; 0: 1 s, with ExactlyOnce 100 ms. A crash repeats at most that much. With
+	// ExactlyOnce on Kafka it is at least 500 ms while there are more than two seconds of lag: nothing is processed while a transaction
+	// ends, and results are late by more than that in any case.
 	CommitInterval time.Duration
 	// ShutdownTimeout is how long a stop may take to flush and commit; 0: 20 s.
 	ShutdownTimeout time.Duration
@@ -64,7 +66,8 @@ type Config struct {
 	Logger *slog.Logger
 	// OnState is called when the application's state changes, one call at a time. It must return soon.
 	OnState func(State)
-	// OnRestore is called when a task begins and ends to restore its stores, one call at a time. It must return soon.
+	// OnRestore is called when a task begins and ends to restore its stores, and each second meanwhile, one call at a time. It must
+	// return soon.
 	OnRestore func(RestoreEvent)
 	// MeterProvider gets the metrics; nil: OpenTelemetry's global one, which costs nothing until an SDK is wired.
 	MeterProvider metric.MeterProvider
@@ -95,7 +98,7 @@ const (
 	Stopped   = driver.Stopped
 )
 
-// RestoreEvent says that a task begins or has ended to restore its stores.
+// RestoreEvent says that a task begins or has ended to restore its stores, and each second how far it is.
 type RestoreEvent = driver.RestoreEvent
 
 const (

@@ -25,3 +25,21 @@ func TestRoundsAreLongerOnlyWithMoreThanTwoSecondsOfLag(t *testing.T) {
 		}
 	}
 }
+
+func TestTransactionsAreLongerOnlyWithMoreThanTwoSecondsOfLag(t *testing.T) {
+	for _, c := range []struct {
+		transactional bool
+		busyFor       time.Duration
+		every, want   time.Duration
+	}{
+		{true, 500 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond},
+		{true, 100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
+		{true, 500 * time.Millisecond, time.Second, time.Second},
+		{false, 500 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
+	} {
+		w := &worker{busyFor: c.busyFor, shared: &shared{transactional: c.transactional, commitEvery: c.every, flushBusy: 100 * time.Millisecond, flushBehind: 500 * time.Millisecond}}
+		if got := w.commitAfter(); got != c.want {
+			t.Errorf("%+v: a commit every %s, want %s", c, got, c.want)
+		}
+	}
+}

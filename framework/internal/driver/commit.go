@@ -20,12 +20,17 @@ type commitResult struct {
 	err       error
 }
 
+// commitAfter is how long after the last commit the next one is due. A transaction is an end for what is being processed: with more than
+// two seconds of lag it lasts as long as a round does then, see busyFor.
 func (w *worker) commitAfter() time.Duration {
 	if w.shared.ending != nil && w.idle() && !w.retrying {
 		return 0
 	}
 	if w.shared.ending != nil && w.shared.atomic && w.caughtUp() {
 		return 0
+	}
+	if w.shared.transactional && w.busyFor == w.shared.flushBehind {
+		return max(w.shared.commitEvery, w.busyFor)
 	}
 	return w.shared.commitEvery
 }
