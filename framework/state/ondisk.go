@@ -51,7 +51,9 @@ func (s *KV[K, V]) Readable(key, value []byte) error {
 }
 
 // Load does nothing: entries come from the folder when they are asked for.
-func (s *KV[K, V]) Load(func(key, value []byte, time int64) error) error { return nil }
+func (s *KV[K, V]) Load([]byte, int, func(key, value []byte, time int64) error) ([]byte, error) {
+	return nil, nil
+}
 
 // load brings an entry from the folder; false: it does not have the key. What cannot be read panics; the task reports it with its operator.
 func (s *KV[K, V]) load(key []byte) (at int32, ok bool) {

@@ -67,11 +67,11 @@ func Open(folder string, o Options) (*DB, error) {
 		fs = vfs.Default
 	}
 	if err := fs.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("state folder %s: %w", folder, err)
+		return nil, refused(folder, err)
 	}
 	lock, err := pebble.LockDirectory(folder, fs)
 	if err != nil {
-		return nil, fmt.Errorf("state folder %s: it cannot be locked: another process has it open, or it may not be written; each process needs its own: %w", folder, err)
+		return nil, unlocked(folder, err)
 	}
 	d := &DB{folder: folder, lock: lock, troubled: make(chan struct{}), dead: make(chan struct{}), slots: map[uint32]*slot{}, memory: o.MemoryBytes / 2}
 	d.cache = pebble.NewCache(o.MemoryBytes / 4)
@@ -84,6 +84,8 @@ func Open(folder string, o Options) (*DB, error) {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	options.EventListener = d.listener()
+	merges := newScheduler()
+	options.Experimental.CompactionScheduler = merges
 	if err = d.do(d.dead, func() (err error) { d.db, err = pebble.Open(folder, options); return err }); err != nil {
 		if !d.left.Load() {
 			d.cache.Unref()
@@ -92,8 +94,9 @@ func Open(folder string, o Options) (*DB, error) {
 		if errors.Is(err, pebble.ErrCorruption) {
 			return nil, fmt.Errorf("state folder %s is damaged: delete it, and stores are restored from their changelogs: %w", folder, err)
 		}
-		return nil, fmt.Errorf("state folder %s: %w", folder, err)
+		return nil, refused(folder, err)
 	}
+	merges.open()
 	if err := d.check(o.App); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -128,7 +131,10 @@ type folder struct {
 
 // Close puts into files what is not there yet, and closes the folder. Stores may not be used any more.
 func (d *DB) Close() error {
-	err := d.trouble()
+	err := d.settle()
+	if trouble := d.trouble(); trouble != nil {
+		err = trouble // settle has it more than once
+	}
 	if err == nil {
 		err = d.do(d.troubled, d.db.Flush)
 	}
@@ -140,7 +146,7 @@ func (d *DB) Close() error {
 		err = errors.Join(err, d.lock.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("close state folder %s: %w", d.folder, err)
+		return fmt.Errorf("close state folder %s: %w", d.folder, advised(err))
 	}
 	return nil
 }
@@ -187,5 +193,5 @@ func (d *DB) share() int64 {
 }
 
 func (d *DB) fault(what string, err error) error {
-	return fmt.Errorf("%s in state folder %s: %w", what, filepath.Clean(d.folder), err)
+	return fmt.Errorf("%s in state folder %s: %w", what, filepath.Clean(d.folder), advised(err))
 }

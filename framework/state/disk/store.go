@@ -18,6 +18,8 @@ type Store struct {
 	number uint32
 	kind   string
 	at     Checkpoint
+	held   held
+	read   bool   // somebody has read it
 	key    []byte // memory of the last key asked for
 	value  []byte // and of its value
 }
@@ -45,6 +47,11 @@ func (d *DB) Open(name string, partition int32, kind string) (*Store, error) {
 	}
 	place.mu.Lock()
 	defer place.mu.Unlock()
+	if place.owner != nil {
+		if err := place.owner.write(); err != nil {
+			return nil, d.fault("write", err)
+		}
+	}
 	s := &Store{db: d, slot: place, number: n, kind: kind}
 	if _, err := d.get(s.checkpointKey(), &s.at); err != nil {
 		return nil, d.fault("open store "+name, err)
@@ -67,6 +74,9 @@ func (s *Store) MemoryBytes() int64 { return s.db.share() }
 
 // Get returns the value of a key and its time. The value is valid until the next call.
 func (s *Store) Get(key []byte) (value []byte, at int64, ok bool, err error) {
+	if err := s.reading(); err != nil {
+		return nil, 0, false, s.db.fault("write", err)
+	}
 	s.key = s.entryKey(s.key[:0], key)
 	v, closer, err := s.db.db.Get(s.key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -86,6 +96,9 @@ func (s *Store) Get(key []byte) (value []byte, at int64, ok bool, err error) {
 // Range calls f for the entries with keys from from (inclusive) to to (exclusive; nil: to the end), in the order of their bytes, as
 // they are at its beginning, as long as f returns true. Key and value are valid during the call.
 func (s *Store) Range(from, to []byte, f func(key, value []byte, at int64) bool) error {
+	if err := s.reading(); err != nil {
+		return s.db.fault("write", err)
+	}
 	bounds := &pebble.IterOptions{LowerBound: s.entryKey(nil, from), UpperBound: s.end()}
 	if to != nil {
 		bounds.UpperBound = s.entryKey(nil, to)

@@ -36,36 +36,24 @@ func (b *Batch) Set(key, value []byte, at int64) error {
 func (b *Batch) Bytes() int { return b.batch.Len() }
 
 // Commit writes the batch, and with it up to where the store has its changelog now: offset is the next one; one that is lower than the
-// store's leaves that as it is. It comes into a file later: what a crash takes the changelog has.
+// store's leaves that as it is. It comes into a file later: what a crash takes the changelog has. As long as nobody has read the store,
+// and log is "", it may be held back in memory until somebody does or the folder is closed.
 func (b *Batch) Commit(offset int64, log string, now time.Time) error {
 	s := b.store
+	room := s.MemoryBytes() // before slot.mu: who opens a store locks the other way round
 	s.slot.mu.Lock()
 	defer s.slot.mu.Unlock()
 	if s.slot.owner != s {
 		return b.batch.Close() // another one has opened it, and restores what is missing
 	}
-	at := s.at
-	at.Seen, at.Kind = now, s.kind
-	if offset > at.Offset {
-		at.Offset = offset
-	}
+	s.at.Seen, s.at.Kind = now, s.kind
+	s.at.Offset = max(s.at.Offset, offset)
 	if log != "" {
-		at.Log = log
+		s.at.Log = log
 	}
-	v, err := json.Marshal(at)
-	if err == nil {
-		err = b.batch.Set(s.checkpointKey(), v, nil)
-	}
-	if err == nil {
-		err = s.db.trouble() // before a write that would wait for it
-	}
-	if err == nil {
-		err = s.db.commit(b.batch)
-	}
-	if err != nil {
+	if err := s.hold(b.batch, room, log != ""); err != nil {
 		return s.db.fault("write", err)
 	}
-	s.at = at
 	return nil
 }
 
@@ -85,7 +73,7 @@ func (s *Store) Clear() error {
 		return nil
 	}
 	s.at = Checkpoint{Kind: s.kind}
-	if err := s.clear(); err != nil {
+	if err := errors.Join(s.drop(), s.clear()); err != nil {
 		return s.db.fault("clear a store", err)
 	}
 	return nil
