@@ -116,17 +116,20 @@ func (a *App) Partitions(topic string) (owned []int32, of int) { return a.owned.
 
 // Stats is what the application has counted since it began to run, and what it holds now.
 type Stats struct {
-	In       int64            // records processed
-	Out      int64            // records written, changelogs included
-	Restored int64            // changelog records read
-	Commits  int64            // answered
-	Aborts   int64            // times that a worker went back to its last commit; with ExactlyOnce
-	Lag      int64            // records not read yet, of the partitions of this process
-	Held     int64            // bytes of the budget in use
-	Dropped  map[string]int64 // records by reason
-	Gap      int64            // offsets skipped since their records were deleted before they were read
-	Pauses   map[string]int64 // pauses of partitions by reason
-	Controls int64            // watermarks sent through repartition topics, one a partition
+	In          int64            // records processed
+	Out         int64            // records written, changelogs included
+	Restored    int64            // changelog records read
+	Restoring   int              // tasks that have not all their stores
+	RestoreLeft int64            // offsets of changelogs that they are to read yet, where that is known
+	Commits     int64            // answered
+	Aborts      int64            // times that a worker went back to its last commit; with ExactlyOnce
+	Lag         int64            // records not read yet, of the partitions of this process
+	Stored      int64            // bytes that stores take in memory, about; the budget does not bound them without StateDir
+	Held        int64            // bytes of the budget in use
+	Dropped     map[string]int64 // records by reason
+	Gap         int64            // offsets skipped since their records were deleted before they were read
+	Pauses      map[string]int64 // pauses of partitions by reason
+	Controls    int64            // watermarks sent through repartition topics, one a partition
 	// Watermark is the lowest of the tasks of this process whose input has not ended; zero: that of one is not known yet, or
 	// there is none. Explain says what holds it back.
 	Watermark time.Time
@@ -137,8 +140,9 @@ func (a *App) Stats() Stats {
 	c := a.counters
 	s := Stats{
 		In: c.In.Load(), Out: c.Out.Load(), Restored: c.Restored.Load(), Commits: c.Commits.Load(), Aborts: c.Aborts.Load(), Lag: c.Lag(),
-		Held: c.Held.Load(), Gap: c.Gap.Load(), Controls: c.Controls.Load(), Watermark: eventTime(lowest(a.progress.Tasks())), Dropped: map[string]int64{}, Pauses: map[string]int64{},
+		Held: c.Held.Load(), Stored: c.Stored(), Gap: c.Gap.Load(), Controls: c.Controls.Load(), Watermark: eventTime(lowest(a.progress.Tasks())), Dropped: map[string]int64{}, Pauses: map[string]int64{},
 	}
+	s.Restoring, s.RestoreLeft = a.restoring()
 	for i := range c.Drops {
 		if n := c.Drops[i].Load(); n > 0 {
 			s.Dropped[dropName(i)] = n
@@ -150,6 +154,16 @@ func (a *App) Stats() Stats {
 		}
 	}
 	return s
+}
+
+// restoring returns how many tasks have not all their stores, and how many offsets of changelogs they are to read yet.
+func (a *App) restoring() (tasks int, left int64) {
+	for _, t := range a.progress.Tasks() {
+		if t.Restoring {
+			tasks, left = tasks+1, left+max(0, t.Left)
+		}
+	}
+	return tasks, left
 }
 
 // Run builds the topology that build declares and runs it.

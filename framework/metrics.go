@@ -41,6 +41,8 @@ func (a *App) observe() (unregister func() error, err error) {
 	drops := counter("millrace.records.dropped", "records dropped, by reason")
 	pauses := counter("millrace.pauses", "pauses of partitions, by reason")
 	lag := gauge("millrace.lag", "records not read yet", "{record}")
+	restoring := gauge("millrace.restore.left", "offsets of changelogs to be read yet by tasks that restore, where that is known", "{record}")
+	stored := gauge("millrace.stores", "bytes that stores take in memory, about", "By")
 	held := gauge("millrace.held", "bytes of the memory budget in use", "By")
 	controls := counter("millrace.watermarks.sent", "watermarks sent through repartition topics, one a partition")
 	watermark := gauge("millrace.watermark", "event time that the slowest task has come to, by sub-topology, since 1970", "ms")
@@ -57,6 +59,9 @@ func (a *App) observe() (unregister func() error, err error) {
 		o.ObserveInt64(restored, c.Restored.Load(), with)
 		o.ObserveInt64(commits, c.Commits.Load(), with)
 		o.ObserveInt64(lag, c.Lag(), with)
+		_, left := a.restoring()
+		o.ObserveInt64(restoring, left, with)
+		o.ObserveInt64(stored, c.Stored(), with)
 		o.ObserveInt64(held, c.Held.Load(), with)
 		for i := range c.Drops {
 			o.ObserveInt64(drops, c.Drops[i].Load(), metric.WithAttributes(app, attribute.String("reason", dropName(i))))
@@ -73,7 +78,7 @@ func (a *App) observe() (unregister func() error, err error) {
 			o.ObserveInt64(pauses, c.Pauses[i].Load(), metric.WithAttributes(app, attribute.String("reason", driver.PauseName(i))))
 		}
 		return nil
-	}, in, out, restored, commits, drops, pauses, lag, held, controls, watermark, delay)
+	}, in, out, restored, commits, drops, pauses, lag, restoring, stored, held, controls, watermark, delay)
 	if err != nil {
 		return nil, err
 	}

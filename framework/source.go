@@ -146,8 +146,14 @@ func (s *intake) refuse(m *Meta, r *connector.Record, p Policy, reason engine.Re
 		s.op.drop(engine.DropDeadLetter)
 		return nil
 	}
+	if s.ours {
+		advice = foreignAdvice
+	}
 	return s.op.fail(m, fmt.Errorf("%w%s", cause(), advice))
 }
+
+// foreignAdvice is for records in the application's own topics: no policy passes those over, since results would be wrong in silence.
+const foreignAdvice = "; the topic is the application's own: if types or codecs of the graph changed, take the former ones back, or use another store name; if another program wrote it, keep that one from writing there, and begin anew under another application name"
 
 // ErrUndecodable is what an error about a record that cannot be decoded wraps.
 var ErrUndecodable = errors.New("undecodable record")

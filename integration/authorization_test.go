@@ -55,6 +55,8 @@ func TestWhatIsNotAllowedIsNamed(t *testing.T) {
 	allow(kadm.NewACLs().Topics(from, to), kadm.OpRead)
 	c.refused(as("secret"), app, 2, "topic "+internal[0], "topic "+internal[1], "TOPIC_AUTHORIZATION_FAILED", "allow this user to")
 	allow(kadm.NewACLs().Topics(internal...), kadm.OpDescribe)
+	c.refused(as("secret"), app, 1, "group "+c.name, "GROUP_AUTHORIZATION_FAILED", "allow this user to read the group")
+	allow(kadm.NewACLs().Groups(c.name), kadm.OpDescribe)
 	c.refused(as("secret"), app, 2, "create topic "+internal[0], "create topic "+internal[1], "TOPIC_AUTHORIZATION_FAILED", "allow this user to")
 	allow(kadm.NewACLs().Topics(internal...), kadm.OpCreate, kadm.OpRead, kadm.OpWrite, kadm.OpDelete)
 	c.refused(as("secret"), app, 1, "group "+c.name, "GROUP_AUTHORIZATION_FAILED", "allow this user to read the group")

@@ -3,6 +3,7 @@ package integration
 import (
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,7 +92,8 @@ func (n *leftBehind) remove(topic string) {
 func TestAChangelogWithForeignBytesIsRefusedAtTheRestore(t *testing.T) {
 	n := sharedBroker(t).open(t, time.Minute).countOnce()
 	n.produce(&kgo.Record{Topic: n.changelog, Partition: 1, Key: []byte("word1"), Value: []byte("some other program")})
-	n.refusedUntouched("store counts", "topic "+n.changelog+", partition 1, offset ", "use another store name")
+	n.refusedUntouched("store counts", "topic "+n.changelog+", partition 1, offset ", "the topic is the application's own", "use another store name",
+		"if another program wrote it, keep that one from writing there, and begin anew under another application name")
 }
 
 func TestARepartitionTopicWithForeignBytesIsRefused(t *testing.T) {
@@ -102,14 +104,63 @@ func TestARepartitionTopicWithForeignBytesIsRefused(t *testing.T) {
 	if ends[1] < n.committed[1] {
 		t.Fatalf("%v is committed of a topic that ends at %v", n.committed, ends)
 	}
-	n.refused(onceBounded(), countWords(n.from, n.to), 1, "topic "+n.repartition+", partition 1, offset ", "undecodable record")
+	err = n.refused(onceBounded(), countWords(n.from, n.to), 1, "topic "+n.repartition+", partition 1, offset ", "undecodable record",
+		"the topic is the application's own", "if another program wrote it, keep that one from writing there, and begin anew under another application name")
+	if strings.Contains(err.Error(), "OnBadRecord") {
+		t.Error("no policy of the user's is for an internal topic")
+	}
 }
 
-// TestARepartitionTopicThatIsMissingIsMadeAnew deletes one of which all is read: brokers forget what is committed of it with it.
-func TestARepartitionTopicThatIsMissingIsMadeAnew(t *testing.T) {
+// TestAnInternalTopicThatIsGoneIsRefused deletes one, with which brokers forget what is committed of it. Who creates it says that it may begin
+// empty: of the repartition topic all was read, and nothing is missing.
+func TestAnInternalTopicThatIsGoneIsRefused(t *testing.T) {
 	n := sharedBroker(t).open(t, time.Minute).countOnce()
-	n.remove(n.repartition)
+	gone := func(topic, held, policy string) {
+		t.Helper()
+		n.remove(topic)
+		n.refused(onceBounded(), countWords(n.from, n.to), 1, "internal topic "+topic+" is gone", "group "+n.name+" has committed offsets", held,
+			"put the topic back from a copy", "create it empty, with 2 partitions and cleanup.policy="+policy+", message.timestamp.after.max.ms=", "another application name")
+		if listed, err := n.admin.ListTopics(n.ctx, topic); err != nil || listed.Has(topic) {
+			t.Errorf("the refused run made topic %s anew, or %v: the next one would not notice", topic, err)
+		}
+		_, err := n.admin.CreateTopic(n.ctx, 2, 1, map[string]*string{"cleanup.policy": &policy}, topic)
+		n.must(err)
+	}
+	gone(n.repartition, "what it held and was not processed yet is lost", "delete")
 	n.exact(onceBounded())
+	gone(n.changelog, "the state that it held is lost", "compact")
+	before := n.counts(n.to).refresh()
+	n.more([]string{"zebra"})
+	n.must(n.run(onceBounded(), countWords(n.from, n.to)).result())
+	before["zebra"] = 1
+	n.counts(n.to).equal(before)
+}
+
+func TestAStoreThatIsNewInTheGraphIsMade(t *testing.T) {
+	n := sharedBroker(t).open(t, time.Minute).countOnce()
+	seen := n.topic("seen", 2)
+	n.must(n.run(onceBounded(), func(t *framework.Topology) {
+		countWords(n.from, n.to)(t)
+		t.From(textTopic(n.from)).GroupBy(strings.ToLower).Count("lines").Stream().To(countTopic(seen))
+	}).result())
+	n.counts(n.to).equal(batchCount(n.lines...))
+}
+
+// TestAnotherApplicationUnderTheSameNameIsRefused begins the second one while the first one runs, which goes on.
+func TestAnotherApplicationUnderTheSameNameIsRefused(t *testing.T) {
+	n := sharedBroker(t).open(t, time.Minute).countOnce()
+	config := onceBounded()
+	config.Bounded = false
+	first := n.run(config, countWords(n.from, n.to)).ready()
+	from, to := n.topic("other-lines", 2), n.topic("other-counts", 2)
+	n.cluster.lines(from, 2, []string{"not for the first one"})
+	n.refused(config, countWords(from, to), 1, "another application runs under the name "+n.name, "it reads "+n.from+", this one reads "+from,
+		"give one of them another name, or, where this is its next version, stop the former one first")
+	n.more(newText(13).lines(50))
+	got := n.counts(n.to)
+	n.until("the first one has counted all", got.reach(batchCount(n.lines...)), first)
+	first.halt()
+	got.equal(batchCount(n.lines...))
 }
 
 func TestAnInternalTopicWithFewerPartitionsIsRefused(t *testing.T) {
@@ -138,7 +189,7 @@ func TestARepartitionTopicWhoseUnreadRecordsWereDeletedIsRefused(t *testing.T) {
 	n.must(n.admin.CommitAllOffsets(n.ctx, n.name, back))
 	_, err = n.admin.DeleteRecords(n.ctx, upTo)
 	n.must(err)
-	n.refusedUntouched("topic "+n.repartition, "is committed and the log begins at")
+	n.refusedUntouched("topic "+n.repartition, "is committed and the log begins at", "the topic is the application's own", "to go on without these 5 records, stop all instances and set the offset of group "+n.name+" there to ")
 }
 
 func TestAGroupThatAnotherProgramIsInIsRefused(t *testing.T) {
@@ -163,7 +214,7 @@ func TestAGroupInWhichAnotherProgramCommittedIsRefused(t *testing.T) {
 		n.must(n.admin.CommitAllOffsets(n.ctx, n.name, offsets))
 	}
 	commit(foreign)
-	n.refusedUntouched("topic "+n.from+", partition 1, group "+n.name, "metadata", "use another application name, or delete the group's offsets")
+	n.refusedUntouched("topic "+n.from+", partition 1, group "+n.name, "metadata", "another program commits under this name: stop that one, and begin anew under another application name")
 	commit(o.Offset)
 	n.exact(onceBounded())
 }

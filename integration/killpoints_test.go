@@ -61,7 +61,7 @@ func TestCountsAreExactAfterKillsAtEachStepOfACommit(t *testing.T) {
 	}
 	write(1000)
 	healthy := c.startVictim(from, to, "healthy", nil)
-	killed := map[string]int{}
+	killed, got := map[string]int{}, c.counts(to)
 	for range each {
 		for _, i := range random.Perm(len(killPoints)) {
 			point := killPoints[i]
@@ -83,10 +83,10 @@ func TestCountsAreExactAfterKillsAtEachStepOfACommit(t *testing.T) {
 				t.Fatalf("%s the process ended by itself: %v", point.Name, p.cmd.ProcessState)
 			}
 			killed[point.Name]++
+			got.refresh() // while it is little
 		}
 	}
 	last := c.startVictim(from, to, "victim", nil)
-	got := c.counts(to)
 	c.until("all lines are counted", got.reach(want))
 	for _, p := range []*process{healthy, last} {
 		p.signal(syscall.SIGTERM)

@@ -90,6 +90,7 @@ func (r *restoration) read(p *pool) connector.Run {
 		run.Err = fmt.Errorf("topic %d has no partition %d to restore", r.at.Topic, r.at.Partition)
 		return run
 	}
+	run.End = r.log.End
 	run.Records, run.Bytes = r.log.Read(p.records(), r.next, pollBytes)
 	if n := len(run.Records); n > 0 {
 		r.next = run.Records[n-1].Offset + 1

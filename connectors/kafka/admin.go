@@ -132,6 +132,9 @@ func (a *admin) Ends(ctx context.Context, names []string) ([][]int64, error) {
 
 func (a *admin) Committed(ctx context.Context, group string, names []string) ([][]connector.Position, error) {
 	found, err := a.FetchOffsetsForTopics(ctx, group, names...)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return a.nothing(ctx, names)
+	}
 	if err == nil {
 		err = found.Error()
 	}
@@ -143,6 +146,25 @@ func (a *admin) Committed(ctx context.Context, group string, names []string) ([]
 		committed[i] = make([]connector.Position, len(found[name]))
 		for p, o := range found[name] {
 			committed[i][p] = connector.Position{Offset: o.At, Metadata: o.Metadata}
+		}
+	}
+	return committed, nil
+}
+
+// nothing is what a group has committed that is not there.
+func (a *admin) nothing(ctx context.Context, names []string) ([][]connector.Position, error) {
+	topics := make([]connector.TopicSpec, len(names))
+	for i, name := range names {
+		topics[i].Name = name
+	}
+	infos, err := a.describe(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	committed := make([][]connector.Position, len(names))
+	for i, info := range infos {
+		for range info.Partitions {
+			committed[i] = append(committed[i], connector.Position{Offset: -1})
 		}
 	}
 	return committed, nil

@@ -23,6 +23,10 @@ type balancer struct {
 	own     memberData       // what this client tells the leader; released changes with each sync
 	joined  []task           // tasks owned as of the last JoinGroupMetadata
 	logger  *slog.Logger
+	// application is the group's name; "": members of others are not looked for.
+	application string
+	// refused is told what the application reads that has the group, where this client is of another one. It must not block.
+	refused func(theirs []string)
 }
 
 // newBalancer returns the balancer of one client. Groups holds the names of the source topics of each sub-topology,
@@ -74,6 +78,12 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	assigned, err := kgo.ParseConsumerSyncAssignment(assignment)
 	if err != nil {
 		return nil, err
+	}
+	var whole kmsg.ConsumerMemberAssignment
+	if err := whole.ReadFrom(assignment); err == nil && b.refused != nil {
+		if theirs, refused := refusal(whole.UserData); refused {
+			b.refused(theirs)
+		}
 	}
 	now := b.tasks(assigned)
 	b.own.released = nil
@@ -129,17 +139,31 @@ func (l *leader) Balance(cb *kgo.ConsumerBalancer, partitions map[string]int32) 
 	for _, id := range l.ignored {
 		plan.AsMemberIDMap()[id] = make(map[string][]int32)
 	}
+	var ids []*kmsg.JoinGroupResponseMember
+	var metas []*kmsg.ConsumerMemberMetadata
+	cb.EachMember(func(m *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
+		ids, metas = append(ids, m), append(metas, meta)
+	})
+	refused := l.refuse(&ids, &metas)
+	if !l.leads(metas) { // of their topics this one knows nothing: they keep what they have
+		for i, meta := range metas {
+			for _, o := range meta.OwnedPartitions {
+				for _, p := range o.Partitions {
+					plan.AddPartition(ids[i], o.Topic, p)
+				}
+			}
+		}
+		return refusals{plan, refused}
+	}
 	a := assignment{tasks: make([]int32, len(l.groups))}
 	for i, topics := range l.groups {
 		for _, t := range topics {
 			a.tasks[i] = max(a.tasks[i], partitions[t])
 		}
 	}
-	var ids []*kmsg.JoinGroupResponseMember
-	cb.EachMember(func(m *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
-		a.members = append(a.members, l.member(m.MemberID, meta, partitions))
-		ids = append(ids, m)
-	})
+	for i, meta := range metas {
+		a.members = append(a.members, l.member(ids[i].MemberID, meta, partitions))
+	}
 	for j, tasks := range a.now(a.target()) {
 		for _, t := range tasks {
 			for _, topic := range l.groups[t.group] {
@@ -149,7 +173,7 @@ func (l *leader) Balance(cb *kgo.ConsumerBalancer, partitions map[string]int32) 
 			}
 		}
 	}
-	return plan
+	return refusals{plan, refused}
 }
 
 // member translates what a member sent. Our data in it may be unreadable: then the member counts as a process

@@ -28,7 +28,7 @@ func (w *worker) convert(b *connector.Batch, fetches kgo.Fetches) error {
 				if errors.Is(p.Err, kerr.OffsetOutOfRange) && w.sources[topic].SkipGap {
 					run.SkippedTo, run.Err = w.skip(t.Topic, p.Partition)
 				} else if p.Err != nil && !kerr.IsRetriable(p.Err) {
-					run.Err = readError(p.Err)
+					run.Err = w.readError(t.Topic, p.Err)
 				}
 				if run.Records, run.Bytes = w.free.records(p.Records); len(run.Records) > 0 || run.Err != nil || run.End >= 0 || run.SkippedTo > 0 {
 					b.Runs = append(b.Runs, run)
@@ -50,13 +50,6 @@ func (w *worker) groupError(err error) error {
 	}
 	w.log.Warn("the group has to be joined again", "error", err)
 	return nil
-}
-
-func readError(err error) error {
-	if errors.Is(err, kerr.OffsetOutOfRange) {
-		return fmt.Errorf("%w: %w; give the topic more retention, or go on where the log begins with OnGap(framework.Skip), which counts the lost records", connector.ErrGap, err)
-	}
-	return explain(err)
 }
 
 // recordPool keeps slices of records for reuse; used by the worker's goroutine only.

@@ -36,6 +36,15 @@ func explain(err error) error {
 	return err
 }
 
+// advise adds what to do to an error, where nothing better is known.
+func advise(err error, do string) error {
+	var given *advised
+	if err = explain(err); errors.As(err, &given) {
+		return err
+	}
+	return &advised{err, do}
+}
+
 // advised is an error with what to do about it.
 type advised struct {
 	error

@@ -98,6 +98,7 @@ func runSeed(t *testing.T, seed uint64, guarantee framework.Guarantee) (s *storm
 			t.Fatal(err)
 		}
 		defer s.cluster.Close()
+		wholeFetches(s.cluster)
 		s.run(t)
 	})
 	return s

@@ -5,6 +5,7 @@ package kafka
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"net"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // wire is the network as an instance sees it.
@@ -237,4 +239,14 @@ func (w *writer) last(topic string) map[string]int64 {
 		})
 	}
 	return last
+}
+
+// wholeFetches has no fetch be cut where it gets too long as a whole: of the partition in which it is cut kfake does not say which
+// transactions were aborted, and here are many.
+func wholeFetches(cluster *kfake.Cluster) {
+	cluster.ControlKey(int16(kmsg.Fetch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		r.(*kmsg.FetchRequest).MaxBytes = math.MaxInt32
+		return nil, nil, false
+	})
 }

@@ -146,11 +146,9 @@ func (w *worker) onOffsets(ctx context.Context, fetched map[string]map[int32]kgo
 			case a.Offset < start.Offset && source.SkipGap:
 				a.Gap, a.Offset = start.Offset-a.Offset, start.Offset
 			case a.Offset < start.Offset:
-				w.fail(fmt.Errorf("topic %s, partition %d: %w: offset %d is committed and the log begins at %d; give the topic more retention, or go on at the beginning with OnGap(framework.Skip), which counts the %d lost records",
-					topic, p, connector.ErrGap, a.Offset, start.Offset, start.Offset-a.Offset))
+				w.fail(w.beginsLater(topic, p, a.Offset, start.Offset))
 			case a.Offset > end.Offset:
-				w.fail(fmt.Errorf("topic %s, partition %d: %w: offset %d is committed and the log ends at %d; delete the offsets of group %s to begin anew",
-					topic, p, connector.ErrGap, a.Offset, end.Offset, w.config.Group))
+				w.fail(w.endsBefore(topic, p, a.Offset, end.Offset))
 			}
 			partitions[p] = kgo.NewOffset().At(a.Offset)
 			if w.tx != nil {

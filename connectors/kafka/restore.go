@@ -132,7 +132,7 @@ const emptyAfter = time.Second
 func (r *restoration) follow(fetches kgo.Fetches, read map[connector.Partition]int64) (fault error) {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if p.Err != nil && !kerr.IsRetriable(p.Err) {
-			fault = fmt.Errorf("restore from topic %s, partition %d: %w", p.Topic, p.Partition, readError(p.Err))
+			fault = fmt.Errorf("restore from topic %s, partition %d: %w", p.Topic, p.Partition, r.worker.readError(p.Topic, p.Err))
 		}
 		if n := len(p.Records); n > 0 {
 			read[connector.Partition{Topic: r.worker.topics[p.Topic], Partition: p.Partition}] = p.Records[n-1].Offset + 1

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,7 +115,7 @@ func (w *worker) commitTransaction(ctx context.Context, positions []connector.Po
 	}
 	err := commit(bounded, held)
 	if errors.Is(err, connector.ErrTemporary) {
-		err = aborted(err)
+		err = aborted(fmt.Errorf("the brokers did not take a commit within %s: %w", transactionTimeout*2/3, outlast(err)))
 	}
 	if w.tx.refused = err != nil; err == nil {
 		w.tx.note(held)
@@ -297,6 +298,24 @@ func aborted(err error) error {
 	return fmt.Errorf("%w: %w", connector.ErrAborted, explain(err))
 }
 
+// outlasted is an error that was temporary and lasted too long: what it came of is not tried again.
+type outlasted struct {
+	text string
+	code error // nil: none
+}
+
+func (o outlasted) Error() string { return o.text }
+func (o outlasted) Unwrap() error { return o.code }
+
+func outlast(err error) error {
+	o := outlasted{text: strings.TrimPrefix(err.Error(), connector.ErrTemporary.Error()+": ")}
+	var code *kerr.Error
+	if errors.As(err, &code) {
+		o.code = code
+	}
+	return o
+}
+
 // abortive says that a write failed for its transaction, not for the record.
 func abortive(err error) bool {
 	for _, of := range []error{
@@ -323,7 +342,7 @@ func (w *worker) abort(ctx context.Context) {
 	if err == nil {
 		err = w.client.EndTransaction(bounded, kgo.TryAbort)
 	}
-	if err != nil {
+	if err != nil && !fencing(err) { // who took the id has ended it
 		w.log.Warn("the transaction could not be aborted: the brokers do it", "error", err, "within", transactionTimeout.String())
 	}
 }

@@ -20,6 +20,7 @@ type transactional struct {
 	implicit bool
 	current  atomic.Pointer[worker] // only Wake comes from other goroutines
 	fenced   []time.Time            // when another client had taken the id
+	going    goingBack
 }
 
 // openTransactional opens a worker that commits by transactions.
@@ -66,7 +67,7 @@ func (t *transactional) fence(cause error) error {
 	now := time.Now()
 	t.fenced = append(t.fenced, now)
 	if n := len(t.fenced) - fencesAMinute; n >= 0 && now.Sub(t.fenced[n]) < time.Minute {
-		return fmt.Errorf("%w: %w", ErrSameInstance, cause)
+		return fmt.Errorf("instance %q of %s: %w: %w", t.config.Instance, t.config.Group, ErrSameInstance, cause)
 	}
 	return nil
 }
@@ -78,7 +79,7 @@ func (t *transactional) reopen(ctx context.Context) error {
 		return err
 	}
 	if _, _, err := w.client.ProducerID(ctx); err != nil {
-		return errors.Join(fmt.Errorf("begin with transactions as %s: %w", w.tx.id, aborted(err)), w.Close(ctx))
+		return errors.Join(fmt.Errorf("begin with transactions as %s: %w", w.tx.id, explain(err)), w.Close(ctx))
 	}
 	t.current.Store(w)
 	return nil
@@ -91,13 +92,25 @@ func (t *transactional) Abort(ctx context.Context, cause error) error {
 			return same
 		}
 	}
+	if err := t.going.back(cause, time.Now()); err != nil {
+		return err
+	}
 	old := t.worker()
 	old.abort(ctx)
 	if err := old.Close(ctx); err != nil {
 		old.log.Warn("leaving the group after an abort", "error", err)
 	}
-	return old.patiently(ctx, func() error { return t.begin(ctx) })
+	if err := old.patiently(ctx, func() error { return t.begin(ctx) }); err != nil {
+		return afterAbort{err}
+	}
+	return nil
 }
+
+// afterAbort is an error of a worker that was aborted and has not begun again: nothing is left of it to be committed. Of what was undone
+// the abort has told.
+type afterAbort struct{ error }
+
+func (a afterAbort) Unwrap() []error { return []error{a.error, connector.ErrAborted} }
 
 func (t *transactional) Poll(ctx context.Context, wait time.Duration, records bool) (connector.Batch, error) {
 	return t.worker().Poll(ctx, wait, records)

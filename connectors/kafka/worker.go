@@ -95,7 +95,8 @@ func (c *cluster) open(ctx context.Context, config connector.WorkerConfig, tx *t
 	}
 	options := append(w.fetchOptions(config.Budget/fetchShare), w.groupOptions(names, rebalance)...)
 	balancer := newBalancer(groups, config.Process, config.Hash, 1).(*balancer)
-	balancer.logger = config.Logger
+	balancer.logger, balancer.application = config.Logger, config.Group
+	balancer.refused = func(theirs []string) { w.fail(strangerError(config.Group, theirs, balancer.sources())) }
 	options = append(options, kgo.Balancers(balancer))
 	options = append(options, w.produceOptions()...)
 	if tx != nil {

@@ -7,7 +7,7 @@ var ErrTemporary = errors.New("the brokers do not answer for now")
 
 // ErrAborted is wrapped by errors of an atomic worker after which nothing is there of what was written since its last Commit: the worker
 // goes on with Abort.
-var ErrAborted = errors.New("what was written since the last commit is undone")
+var ErrAborted = errors.New("the transaction is given up")
 
 // ErrGap is wrapped by errors about a position that is no longer in its log, or not yet.
 var ErrGap = errors.New("records were deleted before they were read, or the topic was made anew")

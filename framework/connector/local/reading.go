@@ -149,6 +149,7 @@ func (r *restoration) read(w *worker, limit int64) connector.Run {
 		run.Err = errNoPartition
 		return run
 	}
+	run.End = r.log.End
 	free := w.pool.take(r.log.End - r.next)
 	run.Records, run.Bytes = r.log.Read(free, r.next, limit)
 	run = w.weigh(run, &r.next, free)

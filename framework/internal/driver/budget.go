@@ -27,6 +27,14 @@ func (b *Budget) relaxed() bool { return b.used() < b.low }
 // blocked says that no record may be processed for now, since its outputs would come on top.
 func (b *Budget) blocked() bool { return b.produced.Load() > b.unacked }
 
+// weigh says once that stores in memory have outgrown the budget, which bounds records on their way: they would go on growing until the
+// process has no memory.
+func (s *shared) weigh() {
+	if stored := s.counters.Stored(); stored > s.budget.high && s.heavy.CompareAndSwap(false, true) {
+		s.log.Warn("stores take more memory than the budget: keep them on disk (StateDir), let their entries end (TTL), use more processes, or raise BudgetBytes", "stores", stored, "budget", s.budget.high)
+	}
+}
+
 // Pause is a set of reasons for which a partition is not fetched. One reason's end does not undo another.
 type Pause uint8
 

@@ -19,8 +19,9 @@ type durable interface {
 	Readable(key, value []byte) error
 	Flushed() uint32
 	Applied(flush uint32)
-	// Load is called when the folder is complete, with what brings its entries into memory.
-	Load(restore func(key, value []byte, time int64) error) error
+	// Load is called when the folder is complete, again and again, with what brings entries into memory: n of them, from the key from
+	// on. It returns the key to go on from; nil: that was all.
+	Load(from []byte, n int, restore func(key, value []byte, time int64) error) (next []byte, err error)
 }
 
 // onDisk returns the store as one in a folder, nil if it is in memory.
@@ -164,18 +165,11 @@ func (w *worker) restoreDisk(t *task, d durable, run connector.Run) (n int64, er
 	if run.Restored {
 		seen = time.Now()
 	}
-	if err := b.Commit(next, run.Log, seen); err != nil || !run.Restored {
-		return n, err
-	}
-	err = d.Load(func(key, value []byte, at int64) error { return t.Restore(run.Topic, key, value, at) })
-	if err != nil {
-		err = fmt.Errorf("load store %s of task %s: %w; the types or codecs of the store changed: use another store name, or the former ones", d.Name(), t.ID, err)
-	}
-	return n, err
+	return n, b.Commit(next, run.Log, seen)
 }
 
 // unrestored says that a record of a changelog is no good for its store.
 func (w *worker) unrestored(s engine.Store, run connector.Run, offset int64, err error) error {
-	return fmt.Errorf("restore store %s: topic %s, partition %d, offset %d: %w; the types or codecs of the store changed: use another store name, or the former ones",
+	return fmt.Errorf("restore store %s: topic %s, partition %d, offset %d: %w; the topic is the application's own: if types or codecs of the store changed, take the former ones back, or use another store name, which begins empty; if another program wrote it, keep that one from writing there, and begin anew under another application name",
 		s.Name(), w.shared.plan.Topics[run.Topic].Name, run.Partition.Partition, offset, err)
 }

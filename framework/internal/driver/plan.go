@@ -104,6 +104,15 @@ func (p *Plan) internal(sub int) (topics []int32) {
 	return topics
 }
 
+// own returns the changelogs and repartition topics that a sub-topology writes, as they stand beside committed offsets.
+func (p *Plan) own(sub int) []uint32 {
+	hashes := []uint32{}
+	for _, topic := range append(p.internal(sub), p.Subs[sub].Stores...) {
+		hashes = append(hashes, engine.TopicHash(p.Topics[topic].Name))
+	}
+	return hashes
+}
+
 // upstream returns the sub-topologies that write what sub reads.
 func (p *Plan) upstream(sub int) (subs []int) {
 	for u, s := range p.Subs {

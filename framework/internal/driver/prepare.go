@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 
 	"github.com/millrace/millrace/framework/connector"
@@ -19,16 +18,16 @@ type Layout struct {
 	Tasks      []int32 // of each sub-topology
 }
 
-// prepare checks the topics against the plan, creates those that are the application's to create, and returns the
-// layout. All that is wrong is in one error. What may be a loss and may be meant is said to log.
-func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication int16, log *slog.Logger) (*Layout, error) {
+// prepare checks the topics against the plan, and returns the layout and the topics that are the application's to create. All that is
+// wrong is in one error.
+func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication int16) (*Layout, []connector.TopicSpec, error) {
 	specs := make([]connector.TopicSpec, len(p.Topics))
 	for i, t := range p.Topics {
 		specs[i] = t.Spec
 	}
 	infos, err := admin.Topics(ctx, specs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	partitions := make([]int32, len(p.Topics))
 	var faults []error
@@ -49,7 +48,7 @@ func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication in
 		partitions[i] = t.Spec.Partitions
 	}
 	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+		return nil, nil, errors.Join(faults...)
 	}
 	l, err := LayOut(p, partitions)
 	for i, t := range p.Topics {
@@ -66,29 +65,9 @@ func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication in
 		}
 	}
 	if err := errors.Join(append(faults, err)...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	missing(p, infos, log)
-	return l, admin.Create(ctx, create)
-}
-
-// missing tells of internal topics that are made now though the application has others already: of stores that are new in the graph, or
-// of those whose content somebody deleted.
-func missing(p *Plan, infos []connector.TopicInfo, log *slog.Logger) {
-	var names []string
-	ran := false
-	for i, t := range p.Topics {
-		if !t.Spec.Role.Internal() {
-			continue
-		}
-		if infos[i].Partitions == 0 {
-			names = append(names, t.Name)
-		}
-		ran = ran || infos[i].Partitions > 0
-	}
-	if ran && len(names) > 0 {
-		log.Warn("internal topics are made anew, and the application has others already: where these are not of operators that are new in the graph, what they held is lost", "topics", names)
-	}
+	return l, create, nil
 }
 
 // LayOut finds the number of tasks of each sub-topology and of partitions of each internal topic, which follow from the

@@ -32,6 +32,7 @@ type TaskProgress struct {
 	Due       int64     // the watermark at which an operator is due next; engine.Never: none is
 	Closing   bool      // operators hand on what is due
 	Restoring bool      // its stores are not complete yet
+	Left      int64     // while it restores: offsets of its changelogs that are to be read yet; -1: not known
 	Inputs    []InputProgress
 	Controls  int64 // control records written by it
 }
@@ -99,12 +100,21 @@ func (w *worker) progress(now time.Time) {
 		tasks[i] = t.progress(now)
 	}
 	(*w.shared.progress.byWorker.Load())[w.index].Store(&tasks)
+	stored := int64(0)
+	for _, t := range w.tasks {
+		stored += t.Stored()
+		for _, s := range t.stages {
+			stored += s.stored
+		}
+	}
+	(*w.shared.counters.stored.Load())[w.index].Store(stored)
+	w.shared.weigh()
 }
 
 func (t *task) progress(now time.Time) TaskProgress {
 	told := TaskProgress{
 		ID: t.ID, Sub: t.sub, Partition: t.Partition, At: now, Watermark: t.Watermark(), Due: t.Due(),
-		Closing: t.Closing(), Restoring: len(t.restoring) > 0, Controls: t.controls(),
+		Closing: t.Closing(), Restoring: len(t.restoring) > 0, Left: t.remaining(), Controls: t.controls(),
 	}
 	for i, p := range t.inputs {
 		in := t.Inputs()[i]

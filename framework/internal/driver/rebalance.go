@@ -100,7 +100,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		return err
 	}
 	t := &task{
-		Task: inner, sub: sub, chunk: 1, restoring: map[connector.Partition]engine.Store{}, durable: map[int32]durable{}, began: map[int32]time.Time{},
+		Task: inner, sub: sub, own: w.shared.plan.own(sub), chunk: 1, restoring: map[connector.Partition]engine.Store{}, durable: map[int32]durable{}, began: map[int32]time.Time{}, left: map[connector.Partition]int64{}, since: time.Now(),
 	}
 	for i, in := range inner.Inputs() {
 		a, ok := assigned[connector.Partition{Topic: in.Topic, Partition: in.Partition}]
@@ -109,7 +109,7 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 		}
 		times, err := engine.DecodeTimes(a.Metadata)
 		if err != nil {
-			return fmt.Errorf("topic %s, partition %d, group %s: %w; use another application name, or delete the group's offsets", in.Name, in.Partition, w.shared.plan.App, err)
+			return fmt.Errorf("topic %s, partition %d, group %s: %w; another program commits under this name: stop that one, and begin anew under another application name", in.Name, in.Partition, w.shared.plan.App, err)
 		}
 		in.EndsFrom = w.shared.endsFrom(a)
 		t.Seek(i, a.Offset, times)
@@ -146,58 +146,8 @@ func (w *worker) adopt(ctx context.Context, sub int, number int32, assigned map[
 	}
 	w.shared.report(w.index, false)
 	w.client.Restore(changelogs)
-	w.shared.restoring(w.index, t.ID, false)
+	w.shared.restoring(w.index, t, false)
 	return nil
-}
-
-// restore applies a run of a changelog.
-func (w *worker) restore(run connector.Run) error {
-	defer w.client.Recycle(run.Records)
-	t := w.stores[run.Partition]
-	if t == nil {
-		return nil // its task is gone
-	}
-	if run.Err != nil {
-		return w.shared.readError(run)
-	}
-	store := t.restoring[run.Partition]
-	n, err := w.restoreRun(t, store, run)
-	if err != nil {
-		return err
-	}
-	w.shared.counters.Restored.Add(n)
-	if !run.Restored {
-		return nil
-	}
-	delete(t.restoring, run.Partition)
-	delete(w.stores, run.Partition)
-	if len(t.restoring) == 0 {
-		w.launch(t)
-		for _, p := range t.inputs {
-			w.resume(p, PauseRestore)
-		}
-		w.shared.restoring(w.index, t.ID, true)
-		w.shared.report(w.index, w.ready())
-	}
-	return nil
-}
-
-// restoreRun applies the records of a run, and returns how many there were.
-func (w *worker) restoreRun(t *task, store engine.Store, run connector.Run) (n int64, err error) {
-	if d := t.durable[run.Topic]; d != nil {
-		return w.restoreDisk(t, d, run)
-	}
-	for i := range run.Records {
-		r := &run.Records[i]
-		if r.Control || r.Key == nil {
-			continue
-		}
-		if err := t.Restore(run.Topic, r.Key, r.Value, r.Time); err != nil {
-			return n, w.unrestored(store, run, r.Offset, err)
-		}
-		n++
-	}
-	return n, nil
 }
 
 // drop lets go of the tasks of partitions, with all that they hold.

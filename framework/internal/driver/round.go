@@ -37,7 +37,7 @@ type partitionPosition struct {
 
 // position returns what is committed.
 func (p partitionPosition) position() connector.Position {
-	return connector.Position{Partition: p.of.at, Offset: p.offset, Metadata: p.moment.Metadata()}
+	return connector.Position{Partition: p.of.at, Offset: p.offset, Metadata: p.moment.Metadata(p.of.task.own)}
 }
 
 // acked is called by the connector for each record written.

@@ -54,12 +54,14 @@ const (
 	Stopped   State = "stopped"
 )
 
-// RestoreEvent says that a task begins or has ended to restore its stores.
+// RestoreEvent says that a task begins or has ended to restore its stores, and each second how far it is.
 type RestoreEvent struct {
-	Worker int
-	Task   string
-	Done   bool
-	Total  int64 // changelog records restored in this process so far
+	Worker  int
+	Task    string
+	Done    bool
+	Entries int64 // that the task's stores got so far, from changelogs and from the folder
+	Left    int64 // offsets of its changelogs that are to be read yet, of which compaction has left fewer records; -1: not known
+	Total   int64 // changelog records restored in this process so far
 }
 
 // shared is what the workers of a process have in common. After Run has made it, only what is atomic or behind mu changes.
@@ -84,6 +86,8 @@ type shared struct {
 	instance      string
 	disk          *disk.DB // nil: stores are in memory
 	graph         uint32   // number of this run in its process
+
+	heavy atomic.Bool // it was said that stores take more than the budget
 
 	flushIdle, flushBusy, flushBehind, flushSlow time.Duration
 	commitEvery, purgeEvery                      time.Duration
@@ -137,7 +141,16 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 	}
 	s.enter(Starting)
 	var err error
-	if s.layout, err = prepare(ctx, admin, c.Plan, c.Replication, c.Logger); err != nil {
+	var create []connector.TopicSpec
+	if s.layout, create, err = prepare(ctx, admin, c.Plan, c.Replication); err != nil {
+		return nil, err
+	}
+	if c.Connector.Capabilities().Shared { // else topics and offsets are kept together, and are there together or not at all
+		if err := lost(ctx, admin, c.Plan, create, c.Logger); err != nil {
+			return nil, err
+		}
+	}
+	if err := admin.Create(ctx, create); err != nil {
 		return nil, err
 	}
 	s.flow = newFlow(c.Plan)
@@ -178,8 +191,7 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	n = min(n, tasks)
 	s.combine = c.BudgetBytes / int64(n) / 8
 	s.appetite = min(c.BudgetBytes/int64(n)/4, 8<<20)
-	byWorker := make([]atomic.Int64, n)
-	s.counters.lag.Store(&byWorker)
+	s.counters.begin(n)
 	tasksBy := make([]atomic.Pointer[[]TaskProgress], n)
 	s.progress.byWorker.Store(&tasksBy)
 	s.ready = make([]bool, n)
@@ -299,16 +311,21 @@ func (s *shared) report(worker int, ready bool) {
 	s.set(Running)
 }
 
-// restoring tells that a task begins or has ended to restore.
-func (s *shared) restoring(worker int, task string, done bool) {
+// restoring tells that a task begins or has ended to restore, or how far it is.
+func (s *shared) restoring(worker int, t *task, done bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.log.Debug("restore", "worker", worker, "task", task, "done", done)
+	e := RestoreEvent{worker, t.ID, done, t.restored, t.remaining(), s.counters.Restored.Load()}
+	level := slog.LevelDebug
+	if !done && e.Entries > 0 { // it takes its time
+		level = slog.LevelInfo
+	}
+	s.log.Log(context.Background(), level, "restore", "worker", worker, "task", t.ID, "done", done, "entries", e.Entries, "left", e.Left)
 	if s.state == Starting && !done {
 		s.set(Restoring)
 	}
 	if s.onRestore != nil {
-		s.onRestore(RestoreEvent{worker, task, done, s.counters.Restored.Load()})
+		s.onRestore(e)
 	}
 }
 

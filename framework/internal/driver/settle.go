@@ -154,6 +154,9 @@ func (w *worker) acknowledge() {
 func (w *worker) patience() time.Duration {
 	now := time.Now()
 	wait := time.Second
+	if len(w.loads) > 0 {
+		return 0
+	}
 	if w.sealed() {
 		return wait // the acknowledgement or the answer wakes it
 	}

@@ -27,6 +27,7 @@ type stage struct {
 	drain    atomic.Bool   // what is kept back is to be handed on, until nothing is left
 	keeps    bool          // of the last handover; for the one in front
 	controls int64         // control records that the stage and those behind it wrote; for the one in front
+	stored   int64         // bytes that their stores take; for the one in front
 
 	mu     sync.Mutex // guards what follows
 	handed *handover  // not taken yet
@@ -40,6 +41,7 @@ type handover struct {
 	drops              [engine.Reasons]int64
 	keeps              bool // what is left in the stage waits for the clock, not for work
 	controls           int64
+	stored             int64
 }
 
 // launch starts the stages behind a task. They end with ctx.
@@ -158,8 +160,10 @@ func (s *stage) hand(rests bool) (bool, error) {
 	h.below, h.failures = s.inner.Finished()
 	for _, behind := range s.stages {
 		h.controls += behind.controls
+		h.stored += behind.stored
 	}
 	h.controls += s.inner.Controls()
+	h.stored += s.inner.Stored()
 	h.drops, h.keeps = s.inner.Dropped(), rests && s.inner.Holding() && !busy(s.stages)
 	s.used = s.inner.Arena()
 	s.inner.Done()
@@ -182,7 +186,7 @@ func collect(t *engine.Task, stages []*stage) (some bool) {
 		t.Adopt(h.changelog, h.outputs)
 		t.Dropped(h.drops)
 		s.inner.Finish(h.below, h.failures)
-		s.keeps, s.controls = h.keeps, h.controls
+		s.keeps, s.controls, s.stored = h.keeps, h.controls, h.stored
 		s.mu.Lock()
 		s.handed = nil
 		s.mu.Unlock()

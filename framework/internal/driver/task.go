@@ -11,8 +11,12 @@ import (
 type task struct {
 	*engine.Task
 	sub       int
+	own       []uint32     // topics of the application's own that it writes, for what is committed
 	inputs    []*partition // by input of the engine's task
 	restoring map[connector.Partition]engine.Store
+	restored  int64                         // entries that its stores got
+	left      map[connector.Partition]int64 // offsets that are to be read yet, of changelogs of which that is known
+	since     time.Time                     // when it was told last how far that is
 	// changelogs are the topics of its stores, those behind first: by depth.
 	changelogs []int32
 	durable    map[int32]durable   // its stores that are on disk, by changelog topic

@@ -24,6 +24,7 @@ type worker struct {
 	parts  map[connector.Partition]*partition
 	tasks  []*task                       // downstream first: their work makes room
 	stores map[connector.Partition]*task // changelog partitions being restored
+	loads  []*load                       // stores that take their entries from folders
 
 	pool        engine.Pool
 	open        *round
@@ -90,7 +91,7 @@ func (w *worker) run(ctx, closing context.Context) error {
 		left = w.drain(deadline)
 	}
 	if errors.Is(left, connector.ErrAborted) { // nothing is lost by that
-		w.log.Warn("what was processed since the last commit is undone, and is done again at the next start", "error", left)
+		w.log.Warn("the last transaction is given up: the brokers have it as a whole, or what it held is done again at the next start", "error", left)
 		if left = nil; errors.Is(err, connector.ErrAborted) && ctx.Err() != nil { // without a stop it is what an abort failed by
 			err = nil
 		}
@@ -150,6 +151,9 @@ func (w *worker) pass(ctx context.Context) error {
 	}
 	if err == nil {
 		err = w.take(ctx, batch)
+	}
+	if err == nil {
+		err = w.load()
 	}
 	if err == nil {
 		err = w.work(ctx)

@@ -68,7 +68,7 @@ func (f *frontier) sum() {
 }
 
 // times returns what is committed: the end of an upstream task is no time.
-func (f *frontier) times() Times { return Times{f.at, f.idleBy} }
+func (f *frontier) times() Times { return Times{At: f.at, Idle: f.idleBy} }
 
 // control is a watermark that an upstream task sends to each partition of a repartition topic: all that it made of records
 // that it read before lies before it.
@@ -102,7 +102,7 @@ func (c control) append(dst []byte) []byte {
 	return append(dst, flags)
 }
 
-var errReserved = errors.New(`a record of a repartition topic has a header "mr" that is not this framework's: some other program writes there, or a newer release did`)
+var errReserved = errors.New(`a record of a repartition topic has a header "mr" that is not this framework's: some other program writes there: keep it from that, and begin anew under another application name; or a newer release did: start that one`)
 
 func readControl(b []byte) (c control, err error) {
 	task, n := binary.Uvarint(b)

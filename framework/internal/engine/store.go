@@ -81,6 +81,14 @@ func (b *boundStore) restore(key, value []byte, time int64) error {
 	return nil
 }
 
+// Stored returns about how many bytes the stores of the task take in memory, without those of its stages.
+func (t *Task) Stored() (bytes int64) {
+	for _, b := range t.stores {
+		bytes += b.store.Bytes()
+	}
+	return bytes
+}
+
 // log writes what changed in the stores to their changelogs.
 func (t *Task) log() error {
 	for _, b := range t.stores {

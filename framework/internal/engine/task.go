@@ -413,16 +413,18 @@ func (t *Task) PositionOf(input int) connector.Position {
 	return connector.Position{
 		Partition: connector.Partition{Topic: in.Topic, Partition: in.Partition},
 		Offset:    offset,
-		Metadata:  at.Metadata(),
+		Metadata:  at.Metadata(nil),
 	}
 }
 
-// Metadata returns what is committed with an offset.
-func (m Moment) Metadata() string {
+// Metadata returns what is committed with an offset by a task that writes these topics of the application's own, by TopicHash.
+func (m Moment) Metadata(own []uint32) string {
+	times := Times{At: []int64{m.time}}
 	if m.front != nil {
-		return m.front.times().Encode()
+		times = m.front.times()
 	}
-	return Times{At: []int64{m.time}}.Encode()
+	times.Own = own
+	return times.Encode()
 }
 
 // Operator returns the name of the operator that was entered last.

@@ -16,11 +16,23 @@ import (
 //	min       varint, the lowest known time, ms
 //	n times   uvarint, 0: unknown, else time - min + 1
 //	idle      bitmap, (n+7)/8 bytes, lowest bit first
+//	own       uvarint, number of own topics, and 4 bytes of each; may be left out
 //
 // 512 upstream tasks two days apart take about 2,800 of the 4,096 bytes that a broker allows.
 type Times struct {
 	At   []int64 // NoTime: unknown
 	Idle []bool  // nil: none is idle
+	// Own are the changelogs and repartition topics that the task wrote, by TopicHash: of one that is missing it says whether it was
+	// there. nil: unknown.
+	Own []uint32
+}
+
+// mostOwn is how many topics fit beside the times of 512 upstream tasks.
+const mostOwn = 200
+
+// TopicHash stands for the name of a topic in Times.
+func TopicHash(name string) uint32 {
+	return murmur2([]byte(name))
 }
 
 const timesVersion = 1
@@ -48,7 +60,14 @@ func (t Times) Encode() string {
 			idle[i/8] |= 1 << (i % 8)
 		}
 	}
-	return base64.StdEncoding.EncodeToString(append(b, idle...))
+	b = append(b, idle...)
+	if own := t.Own[:min(len(t.Own), mostOwn)]; own != nil {
+		b = binary.AppendUvarint(b, uint64(len(own)))
+		for _, hash := range own {
+			b = binary.BigEndian.AppendUint32(b, hash)
+		}
+	}
+	return base64.StdEncoding.EncodeToString(b)
 }
 
 var errTimes = errors.New("the metadata of a committed offset is not this framework's")
@@ -92,6 +111,17 @@ func DecodeTimes(metadata string) (Times, error) {
 	}
 	for i := range t.Idle {
 		t.Idle[i] = b[i/8]&(1<<(i%8)) != 0
+	}
+	if b = b[(len(t.At)+7)/8:]; len(b) == 0 {
+		return t, nil
+	}
+	n, size = binary.Uvarint(b)
+	if size <= 0 || n > mostOwn || uint64(len(b)-size) < 4*n {
+		return Times{}, errTimes
+	}
+	t.Own = make([]uint32, n)
+	for i := range t.Own {
+		t.Own[i] = binary.BigEndian.Uint32(b[size+4*i:])
 	}
 	return t, nil
 }

@@ -19,6 +19,8 @@ func TestTheLayoutOfTimesIsFixed(t *testing.T) {
 		{Times{At: []int64{1700000000000}}, "AQGAoKv++WIBAA=="},
 		{Times{At: []int64{-5}}, "AQEJAQA="},
 		{Times{At: []int64{1700000000000, NoTime, 1700000000250}, Idle: []bool{false, true, false}}, "AQOAoKv++WIBAPsBAg=="},
+		{Times{At: []int64{-5}, Own: []uint32{}}, "AQEJAQAA"},
+		{Times{At: []int64{-5}, Own: []uint32{1, 0xfffefdfc}}, "AQEJAQACAAAAAf/+/fw="},
 		{Times{At: []int64{1, 1, 1, 1, 1, 1, 1, 1, 2}, Idle: []bool{true, false, false, false, false, false, false, true, true}}, "AQkCAQEBAQEBAQECgQE="},
 	} {
 		if got := c.times.Encode(); got != c.want {
@@ -44,7 +46,7 @@ func TestNoMetadataIsNoTimes(t *testing.T) {
 }
 
 func TestMetadataOfAnotherProgramIsAnError(t *testing.T) {
-	for _, metadata := range []string{"x", "consumer-1-b2ee8a0c", "AA==", "AQ==", "AQE=", "AQEA", "AQEAAQ==", "AQIAAQA=", "Af//////////AQ==", "{}"} {
+	for _, metadata := range []string{"x", "consumer-1-b2ee8a0c", "AA==", "AQ==", "AQE=", "AQEA", "AQEAAQ==", "AQIAAQA=", "AQEJAQABAAAB", "AQEJAQDJAQ==", "Af//////////AQ==", "{}"} {
 		if got, err := DecodeTimes(metadata); err == nil {
 			t.Errorf("%q is %v", metadata, got)
 		}
@@ -62,11 +64,21 @@ func TestFiveHundredTasksTwoDaysApartFitIntoACommit(t *testing.T) {
 	for i := range int64(512) {
 		times.At = append(times.At, 1_800_000_000_000+(i*7919%512)*2*day/511)
 		times.Idle = append(times.Idle, i%3 == 0)
+		times.Own = append(times.Own, TopicHash(string(rune(i))))
 	}
 	if n := len(times.Encode()); n >= 4096 {
 		t.Errorf("%d characters", n)
 	} else {
 		t.Logf("%d characters", n)
+	}
+}
+
+// What an offset was committed with tells a topic that somebody deleted from one that is new in the graph.
+func TestTheHashOfATopicIsFixed(t *testing.T) {
+	for name, want := range map[string]uint32{"app-counts-changelog": 0xfc994770, "": 0x106e08d9} {
+		if got := TopicHash(name); got != want {
+			t.Errorf("%q is %#x, want %#x", name, got, want)
+		}
 	}
 }
 
@@ -80,7 +92,7 @@ func TestExtremeTimesSurvive(t *testing.T) {
 }
 
 func FuzzDecodedTimesEncodeToTheSame(f *testing.F) {
-	for _, s := range []string{"", "AQEAAAA=", "AQOAoKv++WIBAPsBAg==", "AQkCAQEBAQEBAQECgQE=", "AgEAAQA="} {
+	for _, s := range []string{"", "AQEAAAA=", "AQOAoKv++WIBAPsBAg==", "AQEJAQACAAAAAf/+/fw=", "AQkCAQEBAQEBAQECgQE=", "AgEAAQA="} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, metadata string) {
