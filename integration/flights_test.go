@@ -170,6 +170,7 @@ func (c *cluster) oneFinalEach(name, want string) {
 // TestFlightsOfInstancesThatComeAndGoAreExact feeds the year little by little, while two instances serve; at random moments one
 // of them is stopped and another one takes its place. A last run, itself stopped and begun anew, computes to the end.
 func TestFlightsOfInstancesThatComeAndGoAreExact(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	rows, _ := year(t)
 	inTime, tooLate := flightstest.Late(rows, byAircraft(4), oneDay)
 	for _, test := range []struct {
