@@ -8,12 +8,13 @@
 //	KILLS=20              kills of the test that kills (default 3)
 //	OUTAGE=1m             how long a broker is away (default 12s)
 //	COMBINATIONS=100      of what must not matter to windows (default 30)
-//	EXACT_KILLS=60        kills and zombies of exactly once (default 6)
+//	EXACT_KILLS=60        kills of exactly once, and a twelfth as many zombies (default 60)
 //	EXACT_COMBINATIONS=20 of what must not matter to windows, exactly once, with kills and aborts (default 20)
 //	KILLPOINTS=20         kills at each step of a commit (default 5)
+//	BROKER_FAULTS=100     of a broker that is killed, paused and restarted (default 3)
 //	STORM_REBALANCES=100  of members that join and leave (default 100)
 //	SLOW_SINK=1m          how long a slow sink is fed (default 1m)
-//	SEED=1                of the tests of windows and of the storm, which print it (default: by luck)
+//	SEED=1                of the tests of windows, kills, brokers and the storm, which print it (default: by luck)
 package integration
 
 import (

@@ -3,7 +3,7 @@ package connector
 import "errors"
 
 // ErrTemporary is wrapped by errors of what may go well if it is tried again, for example while brokers are away.
-var ErrTemporary = errors.New("the brokers do not answer for now")
+var ErrTemporary = errors.New("the brokers cannot do it for now")
 
 // ErrAborted is wrapped by errors of an atomic worker after which nothing is there of what was written since its last Commit: the worker
 // goes on with Abort.
