@@ -208,7 +208,7 @@ func (b *build) open() {
 
 // task makes a task of a sub-topology.
 func (b *build) task(e env) (task *engine.Task, err error) {
-	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes)), by: make([]*opening, len(b.topology.nodes)), loops: map[*loopUse]*loopQueue{}, counts: map[int]*int64{}}
+	o := &opening{task: engine.NewTask(e.Sub, e.Partition, b.names), build: b, env: e, emits: make([]any, len(b.topology.nodes)), by: make([]*opening, len(b.topology.nodes)), loops: map[*loopUse]*loopQueue{}, counts: map[int]*int64{}, built: new(bool)}
 	o.task.Of = e.Tasks
 	defer func() {
 		if p := recover(); p != nil {
@@ -240,6 +240,7 @@ func (b *build) task(e env) (task *engine.Task, err error) {
 		}
 		o.task.AddInput(in)
 	}
+	*o.built = true
 	return o.task, nil
 }
 

@@ -32,7 +32,9 @@ type Config struct {
 	// 0: a quarter of GOMEMLIMIT or of the container's limit, else 256 MiB. At least 1 MiB.
 	BudgetBytes int64
 	// Instance names this process among those of its application, so that what it left open when it was killed ends when it starts again,
-	// not only after 15 s, for which readers wait otherwise; the name of a pod of a StatefulSet is one. No two that run may have the same.
+	// not only after 15 s, for which readers wait otherwise; the name of a pod of a StatefulSet is one. No two that run may have the same:
+	// they end each other's transactions, and after three times in a minute one of them stops, maybe the one that was there first. The
+	// partitions of what was killed are given to others when its session times out, all the same.
 	// "": a random one. It is used with ExactlyOnce.
 	Instance string
 	// StateDir is a folder where tables, and the stores of Process and With, keep their content, in a folder of the application's name;
@@ -64,7 +66,8 @@ type Config struct {
 	MaxDrift time.Duration
 	// Logger gets what happens, values of records never; nil: slog.Default().
 	Logger *slog.Logger
-	// OnState is called when the application's state changes, one call at a time. It must return soon.
+	// OnState is called when the application's state changes, one call at a time. It must return soon. A start may go from Running back
+	// to Restoring, when another worker joins and gets its share: see App.Ready.
 	OnState func(State)
 	// OnRestore is called when a task begins and ends to restore its stores, and each second meanwhile, one call at a time. It must
 	// return soon.
@@ -98,7 +101,10 @@ const (
 	Stopped   = driver.Stopped
 )
 
-// RestoreEvent says that a task begins or has ended to restore its stores, and each second how far it is.
+// RestoreEvent says that a task begins or has ended to restore its stores, and each second how far it is. Its fields: Worker, the number
+// of the goroutine; Task, the sub-topology and the partition, as 0_2; Done; Entries, what the task's stores got so far from changelogs
+// and, of those that are in memory as a whole, from the folder: what stays on disk is not counted; Left, offsets of its changelogs that are to be
+// read yet, -1: not known; Total, changelog records that this process has restored so far.
 type RestoreEvent = driver.RestoreEvent
 
 const (

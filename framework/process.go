@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ func (op *Op) Context() context.Context { return op.o.env.Context }
 // OnCommit registers what is to run at the end of each round, before stores are logged and offsets committed: emit
 // there what was kept back. It runs upstream first.
 func (op *Op) OnCommit(f func() error) {
+	op.early("OnCommit")
 	entered, id := op.enter()
 	op.o.task.OnFlush(func() error {
 		*entered = id
@@ -35,8 +37,10 @@ func (op *Op) OnCommit(f func() error) {
 	})
 }
 
-// Store opens the operator's store. The operator is stateful by it: its name must be given.
+// Store opens the operator's store, once, where the operator is built: in the function that Process is given, not in the one that it
+// returns, which panics. The operator is stateful by it: its name must be given.
 func (op *Op) Store[K comparable, V any](h Store[K, V]) *KV[K, V] {
+	op.early("store " + h.name)
 	op.stateful = true
 	s := openStore(op.o, op.n, h)
 	if h.ends {
@@ -184,6 +188,13 @@ const (
 
 // enter returns where an operator notes that it is the one at work, and what it notes.
 func (op *Op) enter() (*int32, int32) { return op.o.task.Enter(), int32(op.n.id) }
+
+// early panics once the operator's task is built: what is asked for then would be in no changelog and at no commit.
+func (op *Op) early(what string) {
+	if *op.o.built {
+		panic(fmt.Errorf("%s: ask for it where the operator is built, not where a record is processed: in the function that Process is given, before it returns", what))
+	}
+}
 
 // drop counts a record that goes no further.
 func (op *Op) drop(r engine.Reason) { op.o.task.Drop(r) }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace/millrace/framework"
 	"github.com/millrace/millrace/framework/codec"
@@ -240,4 +242,26 @@ func ExampleStream_Process() {
 	// ann 100
 	// ann 250
 	// ann 100
+}
+
+// What is asked for when the task runs would be in no changelog and at no commit.
+func TestWhatIsOpenedTooLateIsRefused(t *testing.T) {
+	for what, late := range map[string]func(op *framework.Op){
+		"store seen": func(op *framework.Op) { op.Store(framework.StoreOf[string, int]("seen")) },
+		"timers":     func(op *framework.Op) { op.EventTimers(func(*framework.Meta, string) error { return nil }) },
+		"OnCommit":   func(op *framework.Op) { op.OnCommit(func() error { return nil }) },
+		"OnDrain":    func(op *framework.Op) { op.OnDrain(func() error { return nil }) },
+		"Every":      func(op *framework.Op) { op.Every(time.Second, func(time.Time) error { return nil }) },
+	} {
+		d := timing(t, func(op *framework.Op, next emit) emit {
+			return func(m *framework.Meta, k string, n int) error {
+				late(op)
+				return next(m, k, n)
+			}
+		})
+		err := d.TryPipe(numbers, "a", 1, at(5))
+		if err == nil || !strings.Contains(err.Error(), what+": ask for it where the operator is built") || !strings.Contains(err.Error(), "process quiet") {
+			t.Errorf("%s: the error is %v", what, err)
+		}
+	}
 }

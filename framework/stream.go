@@ -78,14 +78,15 @@ type opening struct {
 	loops map[*loopUse]*loopQueue
 	// counts are where sources of partial results note how many records each is of, by node.
 	counts map[int]*int64
-	staged bool // its task is a stage: it has a goroutine of its own
+	staged bool  // its task is a stage: it has a goroutine of its own
+	built  *bool // the task is built: what operators ask for only then is too late
 }
 
 // behind returns the opening of a stage of this one's task.
 func (o *opening) behind(task *engine.Task) *opening {
 	e := o.env
 	e.Context = e.Closing // what was taken in is finished
-	return &opening{task: task, build: o.build, env: e, emits: o.emits, by: o.by, node: o.node, loops: map[*loopUse]*loopQueue{}, counts: map[int]*int64{}, staged: true}
+	return &opening{task: task, build: o.build, env: e, emits: o.emits, by: o.by, node: o.node, loops: map[*loopUse]*loopQueue{}, counts: map[int]*int64{}, staged: true, built: o.built}
 }
 
 // ports are the Emits of a node that tells its inputs apart, by port.

@@ -25,6 +25,7 @@ func (op *Op) Now() time.Time { return time.Unix(0, op.o.task.Now()).UTC() }
 // multiples of their length since 1970. Best effort: what a busy task is late by is made up for, but not a standstill of the
 // process of more than a thousand intervals.
 func (op *Op) Every(interval time.Duration, f func(end time.Time) error) {
+	op.early("Every")
 	if interval <= 0 {
 		if op.o.build.scratch {
 			op.o.build.fault("%s: an interval of %s: give it a length", op.n, interval)
@@ -55,6 +56,7 @@ func (op *Op) Every(interval time.Duration, f func(end time.Time) error) {
 // OnDrain registers what is to run before the task is let go, by a stop or a rebalance: hand on there what is kept for a later
 // time. It runs upstream first.
 func (op *Op) OnDrain(f func() error) {
+	op.early("OnDrain")
 	entered, id := op.enter()
 	op.o.task.OnDrain(func() error {
 		*entered = id

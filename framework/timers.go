@@ -107,6 +107,7 @@ func (op *Op) WallTimers[K comparable](fire func(m *Meta, k K) error) *Timers[K]
 }
 
 func newTimers[K comparable](op *Op, suffix string, fire func(m *Meta, k K) error) *Timers[K] {
+	op.early("timers")
 	op.stateful = true
 	t := &Timers[K]{fire: fire, op: op, numbers: map[K]int32{}, at: engine.Never}
 	name := op.n.name + "-" + suffix

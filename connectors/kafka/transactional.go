@@ -67,7 +67,7 @@ func (t *transactional) fence(cause error) error {
 	now := time.Now()
 	t.fenced = append(t.fenced, now)
 	if n := len(t.fenced) - fencesAMinute; n >= 0 && now.Sub(t.fenced[n]) < time.Minute {
-		return fmt.Errorf("instance %q of %s: %w: %w", t.config.Instance, t.config.Group, ErrSameInstance, cause)
+		return fmt.Errorf("instance %q of %s: %w; %w", t.config.Instance, t.config.Group, ErrSameInstance, cause)
 	}
 	return nil
 }

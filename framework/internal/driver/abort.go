@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/millrace/millrace/framework/connector"
 )
@@ -45,7 +46,7 @@ func (w *worker) abort(ctx context.Context, cause error) error {
 	}
 	w.uncommitted, w.closed, w.settled, w.ended = nil, nil, nil, nil
 	w.committing, w.retrying, w.refused, w.unsaved, w.barrier, w.dirty = false, false, false, false, false, false
-	w.processed, w.written, w.assigned = 0, 0, false
+	w.processed, w.written, w.assigned, w.joined, w.toldWaiting = 0, 0, false, time.Now(), false
 	w.faults.first.Store(nil)
 	w.begin()
 	w.shared.report(w.index, false)

@@ -130,7 +130,7 @@ func (w *worker) restoration(t *task, at connector.Partition, s engine.Store) (c
 func (w *worker) restoreDisk(t *task, d durable, run connector.Run) (n int64, err error) {
 	folder := d.Disk()
 	if run.Anew {
-		w.log.Info("a store is made anew from its changelog: the log on the broker is another one, or begins later", "store", d.Name(), "task", t.ID)
+		w.log.Warn("a store is made anew from its changelog: the log on the broker is another one, or begins later", "store", d.Name(), "task", t.ID)
 		t.began[run.Topic] = time.Now()
 		if err := folder.Clear(); err != nil {
 			return 0, err

@@ -41,7 +41,7 @@ func prepare(ctx context.Context, admin connector.Admin, p *Plan, replication in
 			continue // dead letters: the layout says how many
 		}
 		if t.Spec.Partitions == 0 {
-			faults = append(faults, fmt.Errorf("topic %s does not exist: create it, or give it a number of partitions so that the application does", t.Name))
+			faults = append(faults, fmt.Errorf("topic %s does not exist: create it, or give it a number of partitions, with kafka.Partitions(n), so that the application does", t.Name))
 			continue
 		}
 		create = append(create, t.Spec)

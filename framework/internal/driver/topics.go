@@ -2,6 +2,7 @@ package driver
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 
@@ -38,7 +39,12 @@ var nameRule = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
 
 // CheckName says whether a name can be part of a topic's name.
 func CheckName(name string) error {
-	if !nameRule.MatchString(name) {
+	switch {
+	case name == "":
+		return errors.New("it has no name")
+	case name == "." || name == "..":
+		return fmt.Errorf("%q is no name, but a folder", name)
+	case !nameRule.MatchString(name):
 		return errors.New("a name of an application, store or repartition is part of topic names: 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'")
 	}
 	return nil

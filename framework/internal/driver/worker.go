@@ -26,6 +26,9 @@ type worker struct {
 	stores map[connector.Partition]*task // changelog partitions being restored
 	loads  []*load                       // stores that take their entries from folders
 
+	joined      time.Time // when it began to wait for partitions
+	toldWaiting bool
+
 	pool        engine.Pool
 	open        *round
 	closed      []*round // flushed, not all acknowledged, oldest first
@@ -66,7 +69,7 @@ func newWorker(s *shared, index int, client connector.Worker) *worker {
 		shared: s, index: index, client: client, log: s.log.With("worker", index),
 		parts: map[connector.Partition]*partition{}, stores: map[connector.Partition]*task{},
 		commits: make(chan commitResult, 1), wakeup: make(chan struct{}, 1), turn: make(chan struct{}, 1),
-		flushed: now, committed: now, purged: now, busyFor: s.flushBusy,
+		joined: now, flushed: now, committed: now, purged: now, busyFor: s.flushBusy,
 	}
 	w.controls.Store(int64(controlEvery))
 	w.begin()
@@ -166,7 +169,19 @@ func (w *worker) pass(ctx context.Context) error {
 	}
 	w.press()
 	w.count()
+	w.tellWaiting()
 	return nil
+}
+
+// waitTold is how long a worker has no answer from the group before it says so.
+const waitTold = 3 * time.Second
+
+// tellWaiting says once that the worker waits to be given partitions.
+func (w *worker) tellWaiting() {
+	if !w.assigned && !w.toldWaiting && time.Since(w.joined) > waitTold {
+		w.toldWaiting = true
+		w.log.Info("waiting for the group: a member that was killed counts until its session time-out, and one that is busy is waited for")
+	}
 }
 
 // take puts what a poll brought where it belongs.

@@ -51,7 +51,7 @@ func refused(folder string, err error) error {
 // unlocked is an error of a folder that cannot be locked.
 func unlocked(folder string, err error) error {
 	if advice(err) == "" {
-		err = fmt.Errorf("another process has it open, and each needs its own: %w", err)
+		err = errors.New("another process has it open: name one of its own in Config.StateDir for each")
 	}
 	return refused(folder, err)
 }

@@ -94,6 +94,9 @@ func Open(folder string, o Options) (*DB, error) {
 		if errors.Is(err, pebble.ErrCorruption) {
 			return nil, fmt.Errorf("state folder %s is damaged: delete it, and stores are restored from their changelogs: %w", folder, err)
 		}
+		if advice(err) == "" {
+			err = fmt.Errorf("%w; where the folder is damaged delete it: stores are restored from their changelogs", err)
+		}
 		return nil, refused(folder, err)
 	}
 	merges.open()
@@ -118,7 +121,7 @@ func (d *DB) check(app string) error {
 	case is.Format > format:
 		return fmt.Errorf("state folder %s is of format %d, and this program knows %d: start a newer one, or delete the folder: stores are restored from their changelogs", d.folder, is.Format, format)
 	case is.App != app:
-		return fmt.Errorf("state folder %s is of application %q, not of %q: give each its own", d.folder, is.App, app)
+		return fmt.Errorf("state folder %s is of application %q, not of %q: name another one in Config.StateDir, or take the former Config.Name back", d.folder, is.App, app)
 	}
 	return nil
 }
