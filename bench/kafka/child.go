@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,11 +72,16 @@ func (c config) command() (cmd *exec.Cmd, folder string, err error) {
 	if c.side == kafkaStreams {
 		folder, err = os.MkdirTemp("", "kafka-streams")
 		return c.streams.Command(append(flags, "-commit", strconv.FormatInt(c.commit.Milliseconds(), 10),
-			"-cache", c.cache, "-store", c.store, "-state", folder)...), folder, err
+			"-cache", c.cache, "-store", cmp.Or(c.store, "disk"), "-state", folder)...), folder, err
+	}
+	if c.side == millrace && c.store == "disk" {
+		if folder, err = os.MkdirTemp("", "millrace"); err != nil {
+			return nil, "", err
+		}
 	}
 	self, err := os.Executable()
 	return exec.Command(self, append(flags, "-side", c.side, "-commit", c.commit.String(),
-		"-records", strconv.Itoa(c.records), "-profile", c.profile)...), "", err
+		"-records", strconv.Itoa(c.records), "-profile", c.profile, "-state", folder)...), folder, err
 }
 
 // report returns what the child has said last.

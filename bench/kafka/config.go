@@ -27,11 +27,13 @@ type config struct {
 	guarantee string
 	peer      string // the side to measure against
 	cache     string // of Kafka Streams
-	store     string // of Kafka Streams
-	streams   kafkastreams.Program
+	store     string // where both keep stores; "": each as it does by default
+
+	streams kafkastreams.Program
 
 	side           string // set in a child
 	group, in, out string // of a child
+	state          string // folder of its stores
 	commit         time.Duration
 }
 
@@ -59,7 +61,7 @@ func parse() config {
 	flag.StringVar(&c.guarantee, "guarantee", atLeastOnce, "of both sides: at-least-once or exactly-once")
 	flag.StringVar(&c.peer, "peer", "", "`side` to measure against: peer, which is written by hand with franz-go, or kafka-streams; none: what the workload can be measured against")
 	flag.StringVar(&c.cache, "cache", "", "of Kafka Streams: default or off; none: off for unique, else default")
-	flag.StringVar(&c.store, "store", "disk", "of Kafka Streams: disk, its default, or memory")
+	flag.StringVar(&c.store, "store", "", "where Kafka Streams and millrace keep stores: disk or memory; none: their defaults, disk and memory")
 	flag.IntVar(&c.pairs, "pairs", 7, "`runs` of each side")
 	flag.IntVar(&c.clients, "clients", 0, "clients (workers) of each side; 0: 2, for the peer of passthrough the better of 1 and 2")
 	flag.StringVar(&c.only, "only", "", "run one `side` only: peer, kafka-streams or millrace")
@@ -70,6 +72,7 @@ func parse() config {
 	flag.StringVar(&c.group, "group", "", "internal: group of the side")
 	flag.StringVar(&c.in, "in", "", "internal: input topic of the side")
 	flag.StringVar(&c.out, "out", "", "internal: output topic of the side")
+	flag.StringVar(&c.state, "state", "", "internal: folder of the side's stores")
 	flag.DurationVar(&c.commit, "commit", 0, "internal: commit interval of the side")
 	flag.Parse()
 	if brokers != "" {
@@ -116,7 +119,7 @@ func (c config) check() error {
 		one("peer", c.peer, handWritten, kafkaStreams),
 		one("only", c.only, "", c.peer, millrace),
 		one("cache", c.cache, "default", "off"),
-		one("store", c.store, "disk", "memory"),
+		one("store", c.store, "", "disk", "memory"),
 	); err != nil {
 		return err
 	}

@@ -81,6 +81,7 @@ func (j *job) serve(ctx context.Context, budgetBytes int64, graph func(*framewor
 		Workers:        j.clients,
 		BudgetBytes:    budgetBytes,
 		CommitInterval: j.commit,
+		StateDir:       j.state,
 		Logger:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

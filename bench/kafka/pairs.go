@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -143,7 +144,7 @@ func (h *harness) race(ctx context.Context, r *race) (bool, error) {
 func (h *harness) printTerms() {
 	fmt.Printf("%s, %s, commits every %v", h.what, h.guarantee, h.commit)
 	if h.peer == kafkaStreams {
-		fmt.Printf(", Kafka Streams with cache %s and store on %s", h.cache, h.store)
+		fmt.Printf(", Kafka Streams with cache %s and stores on %s, ours in %s", h.cache, cmp.Or(h.store, "disk"), cmp.Or(h.store, "memory"))
 	}
 	fmt.Println()
 }
