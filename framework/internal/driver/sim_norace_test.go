@@ -3,6 +3,6 @@
 package driver_test
 
 // simDefault is how many seeds a run simulates.
-const simDefault = 300
+const simDefault = 200
 
 const plantsRace = false
