@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/millrace/millrace/bench/broker"
 	kafkastreams "github.com/millrace/millrace/bench/kafka-streams"
 )
 
@@ -46,12 +47,12 @@ func run(ctx context.Context, c config) (err error) {
 		}
 	}
 	if len(c.brokers) == 0 {
-		b, err := startBroker(ctx)
+		b, err := broker.Start(ctx, false)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, b.stop()) }()
-		c.brokers = []string{b.addr}
+		defer func() { err = errors.Join(err, b.Stop()) }()
+		c.brokers = []string{b.Addr}
 	}
 	h, err := newHarness(c)
 	if err != nil {

@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/millrace/millrace/bench/broker"
 )
 
 // config is what the command line says.
@@ -106,12 +108,12 @@ func run(ctx context.Context, c config) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(c.folder)) }()
 	}
 	if c.what != "disk" && len(c.brokers) == 0 {
-		b, failed := startBroker(ctx)
+		b, failed := broker.Start(ctx, true)
 		if failed != nil {
 			return failed
 		}
-		defer func() { err = errors.Join(err, b.stop()) }()
-		c.brokers = []string{b.addr}
+		defer func() { err = errors.Join(err, b.Stop()) }()
+		c.brokers = []string{b.Addr}
 	}
 	passed, err := measure(ctx, c)
 	if err == nil && c.strict && !passed {
