@@ -14,12 +14,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
-	"strings"
 	"syscall"
 
 	"github.com/millrace/millrace/bench/broker"
 	kafkastreams "github.com/millrace/millrace/bench/kafka-streams"
+	"github.com/millrace/millrace/bench/report"
 )
 
 func main() {
@@ -59,10 +58,7 @@ func run(ctx context.Context, c config) (err error) {
 		return err
 	}
 	defer h.close()
-	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load, _, _ := strings.Cut(string(b), " ")
-		fmt.Printf("load of the machine at the start: %s on %d cores; other work makes the figures vary\n", load, runtime.NumCPU())
-	}
+	report.Load()
 	passed, err := workloads[c.what](ctx, h)
 	if err == nil && c.strict && !passed {
 		err = errMissed

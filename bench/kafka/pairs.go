@@ -5,8 +5,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"time"
+
+	"github.com/millrace/millrace/bench/report"
 )
 
 // race is one workload in which both sides do the same work.
@@ -173,11 +174,7 @@ func median[T any](all []T, of func(T) float64) float64 {
 	for _, v := range all {
 		fs = append(fs, of(v))
 	}
-	slices.Sort(fs)
-	if n := len(fs); n%2 == 0 {
-		return (fs[n/2-1] + fs[n/2]) / 2
-	}
-	return fs[len(fs)/2]
+	return report.Median(fs)
 }
 
 // verdict prints a figure with its threshold and says whether it is reached.

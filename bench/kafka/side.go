@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/millrace/millrace/bench/peer"
+	"github.com/millrace/millrace/bench/report"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // job is what a side is to do, in its own process, until its context ends.
@@ -57,17 +56,15 @@ func runSide(ctx context.Context, c config) error {
 	if work == nil {
 		return fmt.Errorf("side %q has no workload %q", c.side, c.what)
 	}
+	file := ""
 	if c.profile != "" {
-		file, err := os.Create(filepath.Join(c.profile, c.what+"-"+c.side+".pprof"))
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		if err := pprof.StartCPUProfile(file); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+		file = filepath.Join(c.profile, c.what+"-"+c.side+".pprof")
 	}
+	return report.Profile(file, func() error { return c.work(ctx, work) })
+}
+
+// work does a side's work, and prints how far it is.
+func (c config) work(ctx context.Context, work func(context.Context, *job) error) error {
 	p := &probe{in: c.in, out: c.out}
 	j := &job{config: c, options: []kgo.Opt{kgo.WithHooks(p)}}
 	print := func() error {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/millrace/millrace/bench/report"
 )
 
 // form is a way in which the numbers come to both sides.
@@ -43,9 +45,9 @@ func (f form) race(ctx context.Context, libraries []side, rounds int) (passed bo
 			took[s.name] = append(took[s.name], float64(got.took)/float64(f.count))
 		}
 	}
-	best := slices.MinFunc(libraries, func(a, b side) int { return cmp.Compare(median(took[a.name]), median(took[b.name])) })
+	best := slices.MinFunc(libraries, func(a, b side) int { return cmp.Compare(report.Median(took[a.name]), report.Median(took[b.name])) })
 	for _, s := range libraries {
-		fmt.Printf("     %s, %s: %.1f ns an element\n", f.name, s.name, median(took[s.name]))
+		fmt.Printf("     %s, %s: %.1f ns an element\n", f.name, s.name, report.Median(took[s.name]))
 	}
 	passed = true
 	for _, s := range f.ours {
@@ -53,7 +55,7 @@ func (f form) race(ctx context.Context, libraries []side, rounds int) (passed bo
 		for round, ns := range took[s.name] {
 			ratios = append(ratios, took[best.name][round]/ns)
 		}
-		passed = f.report(s, best, median(took[s.name]), median(ratios)) && passed
+		passed = f.report(s, best, report.Median(took[s.name]), report.Median(ratios)) && passed
 	}
 	return passed, nil
 }
@@ -78,12 +80,4 @@ func (f form) check(got result) error {
 		return fmt.Errorf("%d results of sum %d, want %d of %d", got.n, got.sum, n, want)
 	}
 	return nil
-}
-
-func median(all []float64) float64 {
-	sorted := slices.Sorted(slices.Values(all))
-	if n := len(sorted); n%2 == 0 {
-		return (sorted[n/2-1] + sorted[n/2]) / 2
-	}
-	return sorted[len(sorted)/2]
 }

@@ -15,12 +15,12 @@ import (
 	"maps"
 	"os"
 	"os/signal"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/millrace/millrace/bench/broker"
+	"github.com/millrace/millrace/bench/report"
 )
 
 // config is what the command line says.
@@ -96,10 +96,7 @@ func run(ctx context.Context, c config) (err error) {
 		return fmt.Errorf("-what %q: %s", c.what, strings.Join(slices.Sorted(maps.Keys(measurements)), ", "))
 	}
 	if c.side == "" {
-		if b, err := os.ReadFile("/proc/loadavg"); err == nil {
-			load, _, _ := strings.Cut(string(b), " ")
-			fmt.Printf("load of the machine at the start: %s on %d cores; other work makes the figures vary\n", load, runtime.NumCPU())
-		}
+		report.Load()
 	}
 	if c.folder == "" {
 		if c.folder, err = os.MkdirTemp("", "bench-store"); err != nil {

@@ -2,13 +2,12 @@ package main
 
 import (
 	"fmt"
-	"math"
-	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/millrace/millrace/bench/report"
 )
 
 func (c config) wants(name string) bool { return strings.Contains(name, c.only) }
@@ -46,37 +45,20 @@ func pairs(c config, what string, atLeast float64, once func(pair int, side stri
 			rates[byHand][pair], used[byHand][pair], rates[millrace][pair], used[millrace][pair], ratios[pair], cpus[pair])
 	}
 	verdict := "PASS"
-	reached := median(ratios) >= atLeast
+	reached := report.Median(ratios) >= atLeast
 	if !reached {
 		verdict = "FAIL"
 	}
 	fmt.Printf("%s %-15s medians: by hand %8.0f records/s, millrace %8.0f, ratio %.2f >= %v; of processor time %.2f\n", verdict, what,
-		median(rates[byHand]), median(rates[millrace]), median(ratios), atLeast, median(cpus))
+		report.Median(rates[byHand]), report.Median(rates[millrace]), report.Median(ratios), atLeast, report.Median(cpus))
 	return reached, nil
 }
 
 // profiled writes a processor profile where one is asked for; that of a side's last run stays.
 func (c config) profiled(what, side string, f func() error) error {
-	if c.profile == "" {
-		return f()
+	file := ""
+	if c.profile != "" {
+		file = filepath.Join(c.profile, strings.NewReplacer(" ", "-", ",", "").Replace(what+"-"+side)+".pprof")
 	}
-	file, err := os.Create(filepath.Join(c.profile, strings.NewReplacer(" ", "-", ",", "").Replace(what+"-"+side)+".pprof"))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return err
-	}
-	defer pprof.StopCPUProfile()
-	return f()
-}
-
-func median(of []float64) float64 {
-	of = slices.Sorted(slices.Values(of))
-	n := len(of)
-	if n == 0 {
-		return math.NaN()
-	}
-	return (of[(n-1)/2] + of[n/2]) / 2
+	return report.Profile(file, f)
 }

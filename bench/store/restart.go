@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/millrace/millrace/bench/report"
 	"github.com/millrace/millrace/framework"
 )
 
@@ -61,10 +62,10 @@ func raceToRestart(ctx context.Context, c config) (passed bool, err error) {
 			fmt.Printf("     restart, %s: %v\n", guarantee, took)
 		}
 		verdict := "PASS"
-		if median(all) > restartLimit.Seconds() || len(all) == 0 {
+		if report.Median(all) > restartLimit.Seconds() || len(all) == 0 {
 			verdict, passed = "FAIL", false
 		}
-		fmt.Printf("%s restart, %s, %d keys: median %.2f s <= %v\n", verdict, guarantee, c.keys, median(all), restartLimit.Seconds())
+		fmt.Printf("%s restart, %s, %d keys: median %.2f s <= %v\n", verdict, guarantee, c.keys, report.Median(all), restartLimit.Seconds())
 	}
 	return passed, nil
 }

@@ -28,10 +28,8 @@ func (x *Expiry) over(time, at int64) bool {
 	return after > 0 && at >= math.MinInt64+after && time <= at-after
 }
 
-// gone says that an entry has ended for the record in process.
-func (s *KV[K, V]) gone(e *entry[K, V]) bool { return s.outlived(e.time) }
-
-func (s *KV[K, V]) outlived(time int64) bool {
+// gone says that what was set at a time has ended for the record in process.
+func (s *KV[K, V]) gone(time int64) bool {
 	return s.expiry.After > 0 && s.expiry.over(time, *s.expiry.Come)
 }
 

@@ -123,7 +123,7 @@ func (s *KV[K, V]) ordered(in func(encoded string) bool) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		var sorted []*entry[K, V]
 		for i := range s.entries {
-			if e := &s.entries[i]; e.present && in(e.encoded) && !s.gone(e) {
+			if e := &s.entries[i]; e.present && in(e.encoded) && !s.gone(e.time) {
 				sorted = append(sorted, e)
 			}
 		}
@@ -290,7 +290,7 @@ func (s *KV[K, V]) find(k K) *entry[K, V] {
 // place returns where the entry of a key is, which is brought from the folder if need be. One that has ended is deleted.
 func (s *KV[K, V]) place(key []byte) (at int32, ok bool) {
 	if at, ok = s.stored(key); ok && s.expiry.After > 0 {
-		if e := &s.entries[at]; e.present && s.gone(e) {
+		if e := &s.entries[at]; e.present && s.gone(e.time) {
 			Entry[K, V]{s, at}.Delete(e.time)
 		}
 	}

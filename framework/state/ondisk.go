@@ -134,7 +134,7 @@ func (s *KV[K, V]) merged(from, to []byte) iter.Seq2[K, V] {
 		over := s.overlay(from, to)
 		goes := true
 		give := func(e *entry[K, V]) {
-			if goes && e.present && !s.gone(e) {
+			if goes && e.present && !s.gone(e.time) {
 				goes = yield(e.key, e.value)
 			}
 		}
@@ -155,7 +155,7 @@ func (s *KV[K, V]) merged(from, to []byte) iter.Seq2[K, V] {
 				give(&s.entries[at])
 				return goes
 			}
-			if s.outlived(time) {
+			if s.gone(time) {
 				return true
 			}
 			k, v, err := s.decode(key, value)
