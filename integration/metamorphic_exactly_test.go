@@ -60,12 +60,24 @@ func (tr *trial) harm(bounded bool) {
 		select {
 		case <-fired:
 			tr.harms.AtPoint++
-		case <-r.ended: // a bounded one that was done
-			tr.c.must(r.err)
-			return
+		case <-r.ended: // a bounded one that was done, or one whose wire was cut a while ago
+			if !happened(fired) {
+				tr.c.must(r.err)
+				return
+			}
+			tr.harms.AtPoint++
 		case <-time.After(comesToPoint): // it has nothing to do
 		}
 		tr.kill(nth, bounded)
+	}
+}
+
+func happened(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

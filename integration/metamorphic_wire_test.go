@@ -41,7 +41,8 @@ const (
 	hungUp               // the request is done, and its connection closed before the answer
 )
 
-var errCut = errors.New("the wire is cut")
+// errCut is an error of the network, as those are that a process gets whose brokers are gone.
+var errCut = &net.OpError{Op: "send", Net: "wire", Err: errors.New("the wire is cut")}
 
 func newWire() *wire { return &wire{conns: map[*wireConn]bool{}} }
 
