@@ -39,8 +39,9 @@ type Config struct {
 	Instance string
 	// StateDir is a folder where tables, and the stores of Process and With, keep their content, in a folder of the application's name;
 	// "": in memory. Half of BudgetBytes is theirs then. What is there is brought up to date from the changelogs at the start, so that
-	// the folder may be lost, at the cost of a longer one. No two processes may have the same. Windows, timers and tables behind a Buffer are in memory
-	// as a whole, with a copy in the folder, from which they are read at the start.
+	// the folder may be lost, at the cost of a longer one. No two processes may have the same. Windows have a copy there, from which all of them
+	// are read at the start; those that were not used for a while, and that nothing is to be done about yet, are on disk alone. Timers, and
+	// tables behind a Buffer, are in memory as a whole, with a copy in the folder.
 	StateDir string
 	// CommitInterval is how often offsets are committed; 0: 1 s, with ExactlyOnce 100 ms. A crash repeats at most that much. With
 	// ExactlyOnce on Kafka it is at least 500 ms while there are more than two seconds of lag: nothing is processed while a transaction

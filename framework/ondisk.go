@@ -28,12 +28,16 @@ type mirrored struct {
 	state.Mirror
 }
 
-// mirror has the folder keep a copy of a store that is in memory, where the application has one.
+// mirror has the folder keep a copy of a store that is in memory, where the application has one, and what windows are not used.
 func (o *opening) mirror(s engine.Store, kind string) engine.Store {
 	if o.env.Disk == nil {
 		return s
 	}
-	return mirrored{s, state.NewMirror(o.open(s.Name(), kind))}
+	content := o.open(s.Name(), kind)
+	if windows, ok := s.(*state.Windows); ok {
+		windows.PutsAside(content.Aside())
+	}
+	return mirrored{s, state.NewMirror(content)}
 }
 
 // keep has a table keep its content on disk, where the application does. That of a stage is mirrored: what the folder has got it learns from

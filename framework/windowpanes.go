@@ -22,6 +22,14 @@ func panes(r *results) taking {
 		first, _ := r.spec.starts(start)
 		p.want(r.store.Key(place), first+int64(r.store.Seq(place))*r.spec.advance)
 	}
+	r.store.Owner = state.Owner{
+		Due:  func(place int32) int64 { return r.store.Next(r.store.Key(place)) },
+		Back: func(place int32, due int64) { p.wantAt(r.store.Key(place), due) },
+		Stands: func(at int64, key int32) bool {
+			return r.store.Known(key) && r.store.Next(key) == at // else it became due earlier than was thought, or the number is another key's by now
+		},
+		Leaves: p.runs.leave,
+	}
 	return p.take
 }
 
@@ -75,7 +83,10 @@ func (s *windowSpec) paneOf(m *Meta, pane int64) (start, seq int64, taken bool) 
 
 // want lets the key be due when a window closes that has something of it.
 func (p *paneWindows) want(key int32, window int64) {
-	closes := p.r.spec.closes(window, window+p.r.spec.size)
+	p.wantAt(key, p.r.spec.closes(window, window+p.r.spec.size))
+}
+
+func (p *paneWindows) wantAt(key int32, closes int64) {
 	if closes < p.r.store.Next(key) {
 		p.r.store.SetNext(key, closes)
 		p.r.schedule(closes, key)
@@ -85,8 +96,8 @@ func (p *paneWindows) want(key int32, window int64) {
 // due hands on the result of a key for the window that closes, and looks for the key's next one.
 func (p *paneWindows) due(at int64, key int32) (n int, err error) {
 	r := p.r
-	if !r.store.Known(key) || r.store.Next(key) != at {
-		return 0, nil // it became due earlier than was thought then, or the number is another key's by now
+	if !r.store.Owner.Stands(at, key) {
+		return 0, nil
 	}
 	window := at - r.spec.grace - r.spec.size
 	if p.gather(key, window) && !r.store.Done(at, key, 0) {

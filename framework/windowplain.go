@@ -3,20 +3,16 @@ package framework
 // plainWindows is the operator that keeps each window by itself: tumbling ones, hopping ones whose results cannot be merged
 // or are wanted before they close, and those of an Assigner.
 func plainWindows(r *results) taking {
+	r.store.Owner.Stands = func(at int64, place int32) bool {
+		return r.store.Present(place) && r.closes(place) == at // else the place is another window's by now, which has its own time
+	}
 	r.due.hand = func(at int64, place int32) (int, error) {
-		if !r.store.Present(place) {
+		if !r.store.Owner.Stands(at, place) {
 			return 0, nil
-		}
-		start, end, _ := r.store.Bounds(place)
-		if r.spec.closes(start, end) != at {
-			return 0, nil // the place is another window's by now, which has its own time
 		}
 		return 1, r.close(at, place)
 	}
-	r.store.Restored = func(place int32) {
-		start, end, _ := r.store.Bounds(place)
-		r.schedule(r.spec.closes(start, end), place)
-	}
+	r.store.Restored = func(place int32) { r.schedule(r.closes(place), place) }
 	one := &addition{r: r}
 	into := one.into
 	return func(m *Meta, key []byte) error {

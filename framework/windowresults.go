@@ -22,7 +22,8 @@ type results struct {
 	whole   bool // what comes is a partial result, whose window was found before
 
 	due       dueTimes
-	lastKey   int32 // of what was handed on last
+	lastAt    int64  // when what was handed on last was due
+	lastKey   string // its key, as it is encoded
 	lastStart int64
 	// changes hands on what changed since it was handed on, at most limit windows.
 	changes func(limit int) (n int, err error)
@@ -39,8 +40,9 @@ type tomb struct {
 }
 
 func newResults(op *Op, spec windowSpec, emit EmitPolicy, panes, whole bool, types string, c cells) *results {
-	r := &results{op: op, spec: spec, emit: emit, cells: c, whole: whole, earlyAt: engine.Never}
+	r := &results{op: op, spec: spec, emit: emit, cells: c, whole: whole, earlyAt: engine.Never, lastAt: engine.NoTime}
 	r.store = openWindows(op, spec.shape(panes), spec.form(panes), types, c)
+	r.store.Owner = state.Owner{Due: r.closes, Back: r.back}
 	r.entered, r.id = op.enter()
 	r.changes = func(limit int) (int, error) { return r.store.Changed(limit, r.update) }
 	r.watcher = op.o.task.Watch(op.heldBack(), r.nextDue, r.reach)
@@ -66,7 +68,19 @@ func (s *windowSpec) shape(panes bool) state.Shape {
 	return state.Shape{Size: s.size, Unordered: true}
 }
 
-func (r *results) nextDue() int64 { return min(r.store.Due.Next(), r.earlyAt) }
+func (r *results) nextDue() int64 { return min(r.nextClose(), r.earlyAt) }
+
+// nextClose returns a time before which no window closes.
+func (r *results) nextClose() int64 { return min(r.store.Due.Next(), r.store.NextAside()) }
+
+// closes returns when a window closes.
+func (r *results) closes(place int32) int64 {
+	start, end, _ := r.store.Bounds(place)
+	return r.spec.closes(start, end)
+}
+
+// back schedules a window that was put aside.
+func (r *results) back(place int32, _ int64) { r.schedule(r.closes(place), place) }
 
 // schedule says when a number is due.
 func (r *results) schedule(at int64, number int32) {
@@ -81,14 +95,17 @@ func (r *results) reach(w int64, limit int) (n int, err error) {
 		return 0, err
 	}
 	closed := int64(engine.NoTime)
-	for n < limit && r.store.Due.Next() <= w && r.store.Due.Next() <= r.earlyAt {
-		closed = r.store.Due.Next()
+	for n < limit && r.nextClose() <= w && r.nextClose() <= r.earlyAt {
+		closed = r.nextClose()
+		if err := r.wake(closed, limit-n); err != nil {
+			return n, err
+		}
 		more, err := r.closeAt(closed, limit-n)
 		if n += more; err != nil {
 			return n, err
 		}
 	}
-	if r.earlyAt <= w && n < limit && r.earlyAt < r.store.Due.Next() {
+	if r.earlyAt <= w && n < limit && r.earlyAt < r.nextClose() {
 		more, err := r.changes(limit - n)
 		n += more
 		if err != nil {
@@ -99,13 +116,13 @@ func (r *results) reach(w int64, limit int) (n int, err error) {
 		}
 	}
 	switch {
-	case closed > engine.NoTime && r.store.Due.Next() == closed: // some of that time are left
-		if r.due.order == nil {
+	case closed > engine.NoTime && r.nextClose() == closed: // some of that time are left
+		if r.due.order == nil || r.lastAt != closed {
 			r.store.Close(closed - 1)
 		} else {
 			r.store.CloseSome(closed, r.lastKey, r.lastStart)
 		}
-	case r.store.Due.Next() <= w || w == engine.EndOfInput: // which is no time
+	case r.nextClose() <= w || w == engine.EndOfInput: // which is no time
 		r.store.Close(closed)
 	default:
 		r.store.Close(w)
@@ -116,20 +133,39 @@ func (r *results) reach(w int64, limit int) (n int, err error) {
 // mostAtOnce is how many results of one time are handed on without a break.
 const mostAtOnce = 1024
 
+// wake brings back windows that were put aside and are due at a time: as many as are handed on next or, where the order matters, so many
+// that those in memory need not be sorted again for a few.
+func (r *results) wake(at int64, limit int) error {
+	if r.store.NextAside() != at {
+		return nil
+	}
+	if r.due.order != nil && r.store.Due.Next() == at {
+		limit = max(limit, r.store.Due.Ahead()/4)
+	}
+	return r.store.Wake(at, limit)
+}
+
 // closeAt hands on what is due at a time, at most limit results where there are a great many.
 func (r *results) closeAt(at int64, limit int) (n int, err error) {
-	parted := r.store.Due.Ahead() > mostAtOnce
+	if r.store.Due.Next() != at {
+		return 0, nil // what was aside for that time came back before
+	}
+	aside := r.store.NextAside() == at
+	parted := r.store.Due.Ahead() > mostAtOnce || aside
 	if parted && r.due.order != nil {
 		r.store.Due.Sort(r.due.order)
 	}
 	for r.store.Due.Next() == at && (n < limit || !parted) {
-		number := r.store.Due.Take()
 		if parted && r.due.order != nil {
-			if key, start, ok := r.due.of(number); ok {
-				r.lastKey, r.lastStart = key, start
+			if key, start, ok := r.due.of(r.store.Due.First()); ok {
+				encoded := r.store.Encoded(key)
+				if aside && encoded > r.store.LastBack() {
+					return n, nil // what is aside comes first
+				}
+				r.lastAt, r.lastKey, r.lastStart = at, encoded, start
 			}
 		}
-		more, err := r.due.hand(at, number)
+		more, err := r.due.hand(at, r.store.Due.Take())
 		if n += max(more, 1); err != nil {
 			return n, err
 		}

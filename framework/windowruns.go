@@ -108,6 +108,13 @@ func (s *runs) gone(key int32) {
 	s.r.store.Holds(-s.r.cells.Size())
 }
 
+// leave drops the run of a key, if it has one.
+func (s *runs) leave(key int32) {
+	if int(key) < len(s.byKey) {
+		s.drop(key)
+	}
+}
+
 // drop drops the run of a key.
 func (s *runs) drop(key int32) {
 	for s.byKey[key].front > 0 {

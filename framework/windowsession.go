@@ -9,15 +9,15 @@ type sessionWindows struct {
 
 func sessions(r *results) taking {
 	s := &sessionWindows{r: r}
+	r.store.Owner.Stands = func(at int64, place int32) bool {
+		return r.store.Present(place) && r.closes(place) >= at // it may have grown
+	}
 	r.due.hand = func(at int64, place int32) (int, error) {
-		if !r.store.Present(place) {
+		if !r.store.Owner.Stands(at, place) {
 			return 0, nil
 		}
-		start, end, _ := r.store.Bounds(place)
-		if closes := r.spec.closes(start, end); closes != at {
-			if closes > at { // it has grown
-				r.schedule(closes, place)
-			}
+		if closes := r.closes(place); closes > at {
+			r.schedule(closes, place)
 			return 0, nil
 		}
 		return 1, r.close(at, place)
@@ -39,7 +39,7 @@ func (s *sessionWindows) restored(place int32) {
 	for _, other := range s.near {
 		store.Drop(other, false)
 	}
-	s.r.schedule(s.r.spec.closes(start, end), place)
+	s.r.schedule(s.r.closes(place), place)
 }
 
 func (s *sessionWindows) take(m *Meta, key []byte) error {

@@ -1,5 +1,9 @@
 package framework
 
+import (
+	"github.com/millrace/millrace/framework/state"
+)
+
 // slidingWindows is the operator for windows that slide over event time. It keeps what each key has at each time, and makes the
 // windows of that: one that ends at a time at which something is (the left one), and one that begins right after it.
 // One window can be both; then it is a left one.
@@ -22,6 +26,7 @@ func slidingTimes(r *results) taking {
 		return r.store.Key(place), at, r.store.Present(place)
 	}}
 	r.store.Restored = s.want
+	r.store.Owner = state.Owner{Due: s.next, Back: func(place int32, _ int64) { s.want(place) }, Stands: s.stands}
 	r.store.Tracks = false // a record changes windows of other times, too
 	return s.take
 }
@@ -36,10 +41,37 @@ func (s *slidingWindows) right(at int64) (start, end int64) {
 	return at + 1, at + 1 + s.r.spec.size
 }
 
-func (s *slidingWindows) want(place int32) {
+// closes returns when the windows of a time close.
+func (s *slidingWindows) closes(place int32) (left, right int64) {
 	at, _, _ := s.r.store.Bounds(place)
-	s.r.schedule(s.r.spec.closes(s.left(at)), place)
-	s.r.schedule(s.r.spec.closes(s.right(at)), place)
+	return s.r.spec.closes(s.left(at)), s.r.spec.closes(s.right(at))
+}
+
+// stands says that one of them closes at a time, and has not yet. Else the place is another's by now, or was scheduled twice.
+func (s *slidingWindows) stands(at int64, place int32) bool {
+	if !s.r.store.Present(place) {
+		return false
+	}
+	left, right := s.closes(place)
+	return at == right || at == left && !s.r.store.Passed(place)
+}
+
+// next returns which of them closes next.
+func (s *slidingWindows) next(place int32) int64 {
+	left, right := s.closes(place)
+	if s.r.store.Passed(place) {
+		return right
+	}
+	return left
+}
+
+// want schedules those that have not closed.
+func (s *slidingWindows) want(place int32) {
+	left, right := s.closes(place)
+	if !s.r.store.Passed(place) {
+		s.r.schedule(left, place)
+	}
+	s.r.schedule(right, place)
 }
 
 func (s *slidingWindows) take(m *Meta, key []byte) error {
@@ -168,17 +200,15 @@ func (s *slidingWindows) update(place int32) error {
 // due hands on a window that closes. A time is forgotten with its right one: no later window has it.
 func (s *slidingWindows) due(at int64, place int32) (n int, err error) {
 	r := s.r
-	if !r.store.Present(place) {
+	if !s.stands(at, place) {
 		return 0, nil
 	}
 	t, _, _ := r.store.Bounds(place)
 	window := leftChanged
-	switch at {
-	case r.spec.closes(s.left(t)):
-	case r.spec.closes(s.right(t)):
+	if left, _ := s.closes(place); at != left {
 		window = rightChanged
-	default:
-		return 0, nil // the place is another's by now
+	} else {
+		r.store.Pass(place)
 	}
 	switch marks := r.store.Marks(place); {
 	case !r.emit.onClose && marks&window != 0:

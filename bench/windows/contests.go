@@ -38,12 +38,12 @@ func cases(records, keys int) []contest {
 	hour, disorder := 60*time.Minute, time.Duration(open)*time.Minute
 	tumbling := func(size, disorder time.Duration) func() side {
 		return func() side {
-			return newTask(disorder, func(g framework.Grouped[string, []byte]) framework.Windowed[string, []byte] { return g.Tumbling(size) })
+			return newTask(nil, disorder, func(g framework.Grouped[string, []byte]) framework.Windowed[string, []byte] { return g.Tumbling(size) })
 		}
 	}
 	hopping := func(size, advance time.Duration) func() side {
 		return func() side {
-			return newTask(0, func(g framework.Grouped[string, []byte]) framework.Windowed[string, []byte] {
+			return newTask(nil, 0, func(g framework.Grouped[string, []byte]) framework.Windowed[string, []byte] {
 				return g.Hopping(size, advance)
 			})
 		}
@@ -51,10 +51,16 @@ func cases(records, keys int) []contest {
 	loop := func(size, disorder time.Duration) func() side {
 		return func() side { return newLoop(size, disorder) }
 	}
+	aside := func() side { // there is memory for a tenth of them
+		return newTask(openFolder(64<<20), disorder, func(g framework.Grouped[string, []byte]) framework.Windowed[string, []byte] {
+			return g.Tumbling(time.Minute)
+		})
+	}
 	return []contest{
 		{"tumbling, in order", "a loop over maps", records, inOrder, tumbling(hour, 0), loop(hour, 0), true, 0.3},
 		{"tumbling, shuffled over 1,000 open windows", "a loop over maps", records, shuffled, tumbling(time.Minute, disorder), loop(time.Minute, disorder), true, 0.3},
 		{"tumbling, shuffled over 10 open windows", "over 1,000", records, shuffled, tumbling(100*time.Minute, disorder), tumbling(time.Minute, disorder), false, 0},
+		{"tumbling, 1,000 open windows, mostly on disk", "in memory", records, shuffled, aside, tumbling(time.Minute, disorder), true, 0},
 		{"hopping, 60 windows a record, on close", "tumbling", records, inOrder, hopping(hour, time.Minute), tumbling(hour, 0), false, 0.2},
 	}
 }

@@ -29,6 +29,7 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	defer removeFolders()
 	missed := false
 	for _, c := range cases(*records, *keys) {
 		if !strings.Contains(c.name, *only) {
@@ -47,6 +48,7 @@ func main() {
 			rate(c.records, mine), c.otherName, rate(c.records, other), ratio, c.atLeast, results)
 	}
 	if missed && *strict {
+		removeFolders()
 		os.Exit(1)
 	}
 }

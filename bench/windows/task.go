@@ -7,6 +7,7 @@ import (
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/frameworktest"
+	"github.com/millrace/millrace/framework/state/disk"
 )
 
 // task is the framework's side: a task from Step to what it wants written.
@@ -15,10 +16,11 @@ type task struct {
 	windows, total, bytes int64
 }
 
-func newTask(disorder time.Duration, cut func(framework.Grouped[string, []byte]) framework.Windowed[string, []byte]) *task {
+// newTask makes one. folder: windows are put aside in it; nil: they are in memory.
+func newTask(folder *disk.DB, disorder time.Duration, cut func(framework.Grouped[string, []byte]) framework.Windowed[string, []byte]) *task {
 	in := frameworktest.Topic("in", codec.String, codec.Bytes).Disorder(disorder)
 	out := frameworktest.Topic("out", codec.String, codec.Int64)
-	return &task{Task: frameworktest.NewTask(nil, func(t *framework.Topology) {
+	return &task{Task: frameworktest.NewTaskIn(folder, nil, func(t *framework.Topology) {
 		cut(t.From(in).Grouped()).Emit(framework.OnClose).Count("counts").Stream().To(out)
 	}, 0)}
 }

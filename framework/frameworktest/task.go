@@ -8,6 +8,7 @@ import (
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/driver"
 	"github.com/millrace/millrace/framework/internal/engine"
+	"github.com/millrace/millrace/framework/state/disk"
 )
 
 // Task is one task of a topology, driven by hand, without topics: for benchmarks of what a task does with fetched records. It is
@@ -22,6 +23,12 @@ type Task struct {
 // NewTask makes the task of partition 0 of a sub-topology, whose topics have one partition each. tb may be nil: what would fail
 // the test panics then.
 func NewTask(tb testing.TB, build func(*framework.Topology), sub int) *Task {
+	return NewTaskIn(nil, tb, build, sub)
+}
+
+// NewTaskIn is NewTask with a folder that windows are put aside in which there is no memory for. Nothing is ever committed to it; the folder
+// of another task must be another one.
+func NewTaskIn(folder *disk.DB, tb testing.TB, build func(*framework.Topology), sub int) *Task {
 	d := &Driver{tb: tb}
 	t := framework.New()
 	build(t)
@@ -36,7 +43,7 @@ func NewTask(tb testing.TB, build func(*framework.Topology), sub int) *Task {
 		task.names = append(task.names, topic.Name)
 	}
 	task.inner, err = plan.Build(driver.TaskEnv{
-		Context: context.Background(), Closing: context.Background(), Sub: sub, Partitions: partitions, Tasks: 1, Combine: defaultCombineBytes,
+		Context: context.Background(), Closing: context.Background(), Sub: sub, Partitions: partitions, Tasks: 1, Combine: defaultCombineBytes, Disk: folder,
 	})
 	if err != nil {
 		d.fatal(err)

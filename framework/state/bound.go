@@ -53,11 +53,14 @@ func (s *Spans) Done(at int64, key int32, start int64) bool {
 // Close says that all that was due at a watermark is closed.
 func (s *Spans) Close(watermark int64) { s.close(Bound{At: watermark}) }
 
-// CloseSome says that all that was due before a time is closed, and of what is due at it, in the order of keys and starts, what is
-// not behind that of a key and start.
-func (s *Spans) CloseSome(at int64, key int32, start int64) {
-	s.close(Bound{at - 1, true, s.encoded[key], start})
+// CloseSome says that all that was due before a time is closed, and of what is due at it, in the order of encoded keys and starts, what
+// is not behind that of a key and start.
+func (s *Spans) CloseSome(at int64, key string, start int64) {
+	s.close(Bound{at - 1, true, key, start})
 }
+
+// Encoded returns a key as it is encoded.
+func (s *Spans) Encoded(key int32) string { return s.encoded[key] }
 
 func (s *Spans) close(to Bound) {
 	if to.compare(s.closed) <= 0 {

@@ -77,7 +77,7 @@ func (s *KV[K, V]) deleted() (n int) {
 }
 
 // Bytes returns about how much memory the store takes.
-func (s *KV[K, V]) Bytes() int64 { return s.bytes + int64(len(s.index))*s.backing.average() }
+func (s *KV[K, V]) Bytes() int64 { return s.bytes + int64(len(s.index))*s.backing.weight.average() }
 
 // Get returns the value of a key.
 func (s *KV[K, V]) Get(k K) (v V, ok bool) {

@@ -18,17 +18,19 @@ type backing struct {
 	flush   uint32  // number of the last flush, never 0
 	waiting []int32 // places of entries that the folder does not have as they are, once each
 	hand    int     // the place that is looked at next for one to be forgotten
-	values  int64   // how many values went to the folder or came from there
-	bytes   int64   // of them
+	weight  weight  // of values that went to the folder or came from there
 }
 
-func (b *backing) weigh(value int64) {
-	b.values++
-	b.bytes += value
+// weight is what values take when they are encoded.
+type weight struct{ values, bytes int64 }
+
+func (w *weight) add(bytes int64) {
+	w.values++
+	w.bytes += bytes
 }
 
 // average is what a value takes.
-func (b *backing) average() int64 { return b.bytes / max(1, b.values) }
+func (w *weight) average() int64 { return w.bytes / max(1, w.values) }
 
 // OnDisk has the table keep its content in a folder. It is called before anything else.
 func (s *KV[K, V]) OnDisk(content *disk.Store) { s.backing.disk = content }
@@ -71,7 +73,7 @@ func (s *KV[K, V]) load(key []byte) (at int32, ok bool) {
 	at = s.insert(key)
 	e := &s.entries[at]
 	e.value, e.time, e.present, e.logged = s.own(v), time, true, true
-	s.backing.weigh(int64(len(value)))
+	s.backing.weight.add(int64(len(value)))
 	return at, true
 }
 
@@ -92,7 +94,7 @@ func (s *KV[K, V]) handed(at int32, bytes int64) {
 	if e.flush == 0 {
 		s.backing.waiting = append(s.backing.waiting, at)
 	}
-	s.backing.weigh(bytes)
+	s.backing.weight.add(bytes)
 	e.flush, e.used = s.backing.flush, true
 }
 

@@ -58,6 +58,26 @@ func (s *Schedule) Take() (number int32) {
 	return number
 }
 
+// First returns a number of the earliest time, which Take takes next.
+func (s *Schedule) First() (number int32) { return s.due[s.at[s.times[0]]][s.taken] }
+
+// Filter drops what does not stand any more, and of what is there more than once at a time all but the first.
+func (s *Schedule) Filter(stands func(time int64, number int32) bool) {
+	s.rest()
+	var left Schedule
+	seen := map[int32]bool{}
+	for _, time := range s.times {
+		clear(seen)
+		for _, number := range s.due[s.at[time]] {
+			if !seen[number] && stands(time, number) {
+				left.Add(time, number)
+				seen[number] = true
+			}
+		}
+	}
+	*s = left
+}
+
 // Ahead returns how many numbers the earliest time has.
 func (s *Schedule) Ahead() int {
 	if len(s.times) == 0 {

@@ -24,6 +24,7 @@ type keySpans struct {
 	sorted []Listed // of an ordered store: by start, then by what second says
 	next   int64    // for the operator: when the key is due
 	count  int32    // of windows
+	used   bool     // since the store looked for what to put aside
 }
 
 // keyText is a short key once more, so that comparing with it costs one look at what is in no cache and not two.

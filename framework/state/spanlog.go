@@ -119,10 +119,19 @@ func (s *Spans) flushGone(released int64, record logging, value func(place int32
 }
 
 func (s *Spans) flushStones(record logging) error {
+	var kept map[loggedKey]bool // that were made once more, and closed with a result that is held
 	for i := range s.stones {
 		o := &s.stones[i]
-		if o.round == atOnce && s.has(o.loggedKey) {
-			continue // made once more since
+		if o.round == atOnce {
+			if kept == nil {
+				kept = make(map[loggedKey]bool, len(s.gone))
+				for j := range s.gone {
+					kept[s.gone[j].loggedKey] = true
+				}
+			}
+			if s.has(o.loggedKey) || kept[o.loggedKey] {
+				continue // made once more since
+			}
 		}
 		if err := record(s.encode(o.loggedKey), nil, o.time); err != nil {
 			return err
@@ -149,16 +158,16 @@ func (s *Spans) has(k loggedKey) bool {
 
 // encode returns a key of the changelog.
 func (s *Spans) encode(k loggedKey) []byte {
-	b := append(s.scratch[:0], k.encoded...)
+	s.scratch = s.layout(append(s.scratch[:0], k.encoded...), k.start, k.second)
+	return s.rounds.Keep(s.scratch)
+}
+
+// layout adds a window to an encoded key.
+func (s *Spans) layout(b []byte, start, second int64) []byte {
 	if s.shape.Layout == Fixed {
-		b = binary.BigEndian.AppendUint64(b, uint64(k.start))
-		b = binary.BigEndian.AppendUint32(b, uint32(k.second))
-	} else {
-		b = binary.BigEndian.AppendUint64(b, uint64(k.second))
-		b = binary.BigEndian.AppendUint64(b, uint64(k.start))
+		return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, uint64(start)), uint32(second))
 	}
-	s.scratch = b
-	return s.rounds.Keep(b)
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, uint64(second)), uint64(start))
 }
 
 // decode reads a key of the changelog.

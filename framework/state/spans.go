@@ -70,6 +70,8 @@ const (
 	dirty
 	fresh // it changed since it was handed on
 	sent  // it was handed on
+	used  // an unordered one: since the store looked for what to put aside
+	passed
 )
 
 func (p *span) has(s spanState) bool { return p.is&s != 0 }
@@ -123,6 +125,12 @@ func (s *Spans) Marks(place int32) uint8 { return s.spans[place].marks }
 
 // Mark notes something of a window; it is not logged.
 func (s *Spans) Mark(place int32, marks uint8) { s.spans[place].marks = marks }
+
+// Pass notes that the first of a window's times has passed, of an operator that has more of them; it is not logged.
+func (s *Spans) Pass(place int32) { s.spans[place].is |= passed }
+
+// Passed says that Pass was called for a window.
+func (s *Spans) Passed(place int32) bool { return s.spans[place].has(passed) }
 
 // second is what tells windows of a key apart that start at one time.
 func (s *Spans) second(end int64, seq int32) int64 {

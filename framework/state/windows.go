@@ -23,10 +23,16 @@ type Cells interface {
 // operator that opened it, on its goroutine.
 type Windows struct {
 	Spans
-	cells Cells
-	value []byte
+	cells  Cells
+	value  []byte
+	aside  aside
+	places []int32
+	loaded int // windows from the changelog since the store looked for what to put aside
+
 	// Restored is called for each window that came from the changelog.
 	Restored func(place int32)
+	// Owner is what is done about windows that are put aside.
+	Owner Owner
 }
 
 // NewWindows returns an empty store.
@@ -36,9 +42,12 @@ func NewWindows(name string, shape Shape, cells Cells, rounds Rounds) *Windows {
 	return s
 }
 
-// KeyNumber returns the number of an encoded key, and whether it has windows; without any it has no number yet.
+// KeyNumber returns the number of an encoded key of an ordered store, and whether it has windows; without any it has no number yet.
 func (s *Windows) KeyNumber(encoded []byte) (number int32, ok bool) {
 	number = s.number(encoded)
+	if number == none && s.ask(encoded, 0, 0) {
+		number = s.number(encoded)
+	}
 	return number, number != none
 }
 
@@ -50,27 +59,60 @@ func (s *Windows) At(encoded []byte, start, end int64, seq int32) (place int32, 
 
 func (s *Windows) at(encoded []byte, start, second int64) (place int32, made bool, err error) {
 	if s.shape.Unordered {
-		if place = s.find(encoded, start, second); place != none {
-			return place, false, nil
+		if place = s.unordered(encoded, start, second); place == none {
+			made = true
+			place, err = s.make(encoded, start, second)
+		}
+	} else {
+		key, ok := s.KeyNumber(encoded)
+		if !ok {
+			if key, err = s.learn(encoded); err != nil {
+				return none, false, err
+			}
+		}
+		if at, found := s.search(key, start, second); found {
+			place = s.keys[key].sorted[at].Place
+		} else {
+			made = true
+			place = s.makeIn(key, at, start, second)
 		}
 	}
+	if err == nil && s.aside.to != nil {
+		s.used(place)
+	}
+	return place, made, err
+}
+
+// unordered returns the place of a window of an unordered store; none where it does not exist.
+func (s *Windows) unordered(encoded []byte, start, second int64) (place int32) {
+	place = s.find(encoded, start, second)
+	if place == none && s.ask(encoded, start, second) {
+		place = s.find(encoded, start, second)
+	}
+	return place
+}
+
+// make makes a window.
+func (s *Windows) make(encoded []byte, start, second int64) (place int32, err error) {
 	key := s.number(encoded)
 	if key == none {
 		if key, err = s.learn(encoded); err != nil {
-			return none, false, err
+			return none, err
 		}
 	}
 	at := 0
 	if !s.shape.Unordered {
-		var found bool
-		if at, found = s.search(key, start, second); found {
-			return s.keys[key].sorted[at].Place, false, nil
-		}
+		at, _ = s.search(key, start, second)
 	}
+	return s.makeIn(key, at, start, second), nil
+}
+
+// makeIn makes a window of a key. at is its place in the key's list, if there is one.
+func (s *Windows) makeIn(key int32, at int, start, second int64) (place int32) {
 	place = s.insert(key, at, start, second)
 	s.cells.Make(place)
 	s.bytes += s.cells.Size()
-	return place, true, nil
+	return place
 }
 
 func (s *Windows) learn(encoded []byte) (int32, error) {
@@ -92,7 +134,7 @@ func (s *Windows) Drop(place int32, done bool) {
 
 // Flush hands out what changed since the last call (engine.Store).
 func (s *Windows) Flush(record func(key, value []byte, time int64) error) error {
-	return s.flush(record, func(place int32) ([]byte, error) {
+	err := s.flush(record, func(place int32) ([]byte, error) {
 		var err error
 		if s.value, err = s.cells.Append(s.value[:0], place); err != nil {
 			return nil, err
@@ -100,8 +142,13 @@ func (s *Windows) Flush(record func(key, value []byte, time int64) error) error 
 		if s.value == nil {
 			s.value = []byte{} // empty is a value; nil is none
 		}
+		s.aside.weight.add(int64(len(s.value)))
 		return s.value, nil
 	})
+	if err == nil && s.aside.to != nil {
+		err = s.spare()
+	}
+	return err
 }
 
 // Restore applies a changelog record (engine.Store).
@@ -134,20 +181,28 @@ func (s *Windows) Restore(key, value []byte, time int64) error {
 	if made && s.Restored != nil {
 		s.Restored(place)
 	}
-	return nil
+	if s.aside.to == nil {
+		return nil
+	}
+	s.aside.weight.add(int64(len(value)))
+	if s.loaded++; s.loaded%sparedAfter != 0 {
+		return nil
+	}
+	return s.spare()
 }
+
+// sparedAfter is after how many windows that are loaded the store looks at how much memory it takes.
+const sparedAfter = 1 << 10
 
 // restoreRemoval applies a tombstone.
 func (s *Windows) restoreRemoval(encoded []byte, start, second int64) {
-	key := s.number(encoded)
-	if key == none {
-		return
-	}
 	place := int32(none)
 	if s.shape.Unordered {
-		place = s.find(encoded, start, second)
-	} else if at, found := s.search(key, start, second); found {
-		place = s.keys[key].sorted[at].Place
+		place = s.unordered(encoded, start, second)
+	} else if key, ok := s.KeyNumber(encoded); ok {
+		if at, found := s.search(key, start, second); found {
+			place = s.keys[key].sorted[at].Place
+		}
 	}
 	if place != none {
 		s.spans[place].is &^= logged

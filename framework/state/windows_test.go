@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"github.com/millrace/millrace/framework/state"
+	"github.com/millrace/millrace/framework/state/disk"
 )
 
 // cells keeps strings as the values of windows.
@@ -50,6 +53,8 @@ type windows struct {
 	cells
 	round, released int64 // released: the first round of which a result is held
 	log             []change
+	folder          *disk.Store // nil: all is in memory
+	back, away      int         // windows that came back, and that went and came back because they were due
 }
 
 func newWindows(shape state.Shape) *windows {
@@ -59,6 +64,37 @@ func newWindows(shape state.Shape) *windows {
 		Keep:  slices.Clone[[]byte],
 	})
 	return w
+}
+
+// inFolder has the store put windows aside in a folder.
+func (w *windows) inFolder(t *testing.T, db *disk.DB) *windows {
+	t.Helper()
+	var err error
+	if w.folder, err = db.Open("test", 0, "windows"); err != nil {
+		t.Fatal(err)
+	}
+	w.PutsAside(w.folder.Aside())
+	w.Owner = state.Owner{
+		Due:    func(place int32) int64 { _, end, _ := w.Bounds(place); return end },
+		Back:   func(int32, int64) { w.back++ },
+		Stands: func(int64, int32) bool { return true },
+	}
+	return w
+}
+
+// wake brings back what is aside, in portions.
+func (w *windows) wake(t *testing.T) {
+	t.Helper()
+	for last := int64(-1 << 62); w.NextAside() < 1<<62; {
+		if w.NextAside() < last {
+			t.Errorf("something is due at %d, after what was due at %d", w.NextAside(), last)
+		}
+		last = w.NextAside()
+		if err := w.Wake(last, 2); err != nil {
+			t.Fatal(err)
+		}
+		w.away++
+	}
 }
 
 // flush ends a round. held: a result of it is kept by an operator, as are those of later rounds.
@@ -154,7 +190,7 @@ func shapes(size int64) []state.Shape {
 func TestAWindowStoreComesBackFromItsChangelog(t *testing.T) {
 	for seed := range uint64(400) {
 		for _, shape := range shapes(10) {
-			checkWindows(t, seed, shape)
+			checkWindows(t, seed, shape, nil)
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
@@ -162,11 +198,93 @@ func TestAWindowStoreComesBackFromItsChangelog(t *testing.T) {
 	}
 }
 
-func checkWindows(t *testing.T, seed uint64, shape state.Shape) {
+// Where there is hardly any memory it is the same.
+func TestAWindowStoreIsTheSameWithWindowsAside(t *testing.T) {
+	for _, memory := range []int64{0, 4 << 10} {
+		db, err := disk.Open("state", disk.Options{App: "app", MemoryBytes: memory, FS: vfs.NewMem()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, shape := range shapes(10) {
+			back, away := 0, 0
+			for seed := range uint64(150) {
+				w := checkWindows(t, seed, shape, db)
+				back, away = back+w.back, away+w.away
+				if t.Failed() {
+					t.Fatalf("seed %d", seed)
+				}
+			}
+			if t.Logf("%v: %d windows came back, at %d times when they were due", shape, back, away); back < away || away == 0 {
+				t.Error("that shows nothing")
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// However many windows there are, after each round they take no more memory than their part, and what is due comes back by and by.
+func TestWindowsAsideTakeNoMemory(t *testing.T) {
+	const rounds, each, size = 20, 2000, 10
+	for _, shape := range shapes(size) {
+		db, err := disk.Open("state", disk.Options{App: "app", MemoryBytes: 256 << 10, FS: vfs.NewMem()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWindows(shape).inFolder(t, db)
+		part := w.folder.MemoryBytes()
+		if part < 16<<10 || part > 128<<10 {
+			t.Fatalf("its part is %d bytes", part)
+		}
+		for round := range rounds {
+			for n := range each {
+				start := int64(n%7) * size
+				place, _, err := w.At(fmt.Appendf(nil, "key-%d", round*each+n), start, start+size, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.values[place] = "value"
+				w.Set(place, start)
+			}
+			if w.flush(t, false); w.Bytes() > part {
+				t.Fatalf("%v: after round %d it takes %d bytes, its part is %d", shape, round, w.Bytes(), part)
+			}
+		}
+		found := 0
+		for w.NextAside() < 1<<62 {
+			if err := w.Wake(w.NextAside(), 100); err != nil {
+				t.Fatal(err)
+			}
+			if w.Len() > 2000 {
+				t.Fatalf("%v: %d windows came back at once", shape, w.Len())
+			}
+			for place := range int32(len(w.values)) {
+				if w.Present(place) {
+					w.Drop(place, true)
+					found++
+				}
+			}
+			w.flush(t, false)
+		}
+		if found != rounds*each {
+			t.Errorf("%v: %d windows of %d came back", shape, found, rounds*each)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// checkWindows compares a store with a map. db: it puts windows aside; nil: it does not.
+func checkWindows(t *testing.T, seed uint64, shape state.Shape, db *disk.DB) *windows {
 	t.Helper()
 	const size = 10
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := newWindows(shape)
+	if db != nil {
+		w.inFolder(t, db)
+	}
 	model := map[at]string{}
 	held := map[at]string{} // removed, and not in vain
 	heldIn := map[at]int64{}
@@ -196,6 +314,9 @@ func checkWindows(t *testing.T, seed uint64, shape state.Shape) {
 			}
 			if start, end, _ := w.Bounds(place); start != a.start || end != a.end || w.Seq(place) != a.seq {
 				t.Errorf("at the place of %v is %d-%d/%d", a, start, end, w.Seq(place))
+			}
+			if !made && w.values[place] != model[a] {
+				t.Errorf("%v is %q, it should be %q", a, w.values[place], model[a])
 			}
 			w.values[place] = fmt.Sprint(rng.IntN(1000))
 			w.Set(place, a.start)
@@ -246,13 +367,18 @@ func checkWindows(t *testing.T, seed uint64, shape state.Shape) {
 				t.Errorf("it comes back closed up to %d, it should be %d", back.Closed(), logged)
 			}
 		}
+		if db != nil && rng.IntN(10) > 0 {
+			continue // for that all comes back
+		}
+		w.wake(t)
 		if got := w.content(t, shape); !maps.Equal(got, model) {
 			t.Errorf("it has %v, it should have %v", got, model)
 		}
 		if t.Failed() {
-			return
+			break
 		}
 	}
+	return w
 }
 
 // A beginning of what a flush wrote is what a crash may leave. A window that was moved is there, in one place or the other.
@@ -300,7 +426,7 @@ func TestTheClosedBoundSaysWhatIsDoneOfTheNextTime(t *testing.T) {
 			numbers[key] = w.Key(place)
 		}
 	}
-	w.CloseSome(100, numbers["b"], 1)
+	w.CloseSome(100, "b", 1)
 	w.flush(t, false)
 	for _, s := range []*windows{w, w.again(t, state.Shape{})} {
 		for key := range numbers {
@@ -325,7 +451,7 @@ func TestTheClosedBoundSaysWhatIsDoneOfTheNextTime(t *testing.T) {
 		}
 	}
 	w.Close(100)
-	w.CloseSome(100, numbers["c"], 2) // the bound never falls
+	w.CloseSome(100, "c", 2) // the bound never falls
 	if w.Closed() != 100 {
 		t.Errorf("the bound fell to %d", w.Closed())
 	}

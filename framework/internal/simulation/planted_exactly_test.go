@@ -49,6 +49,12 @@ var plantsOfExactlyOnce = []plant{
 	{"windows are not loaded from their folder", "../driver@TestWindowsOnDiskSurviveCrashes", []edit{
 		{"../framework/state/mirror.go", "		failed = restore(key, value, time)", "		failed = nil"},
 	}},
+	{"windows that are aside are not looked for when they are due", "@TestWindowsDoNotDependOnLuck", []edit{
+		{"../framework/windowresults.go", "return min(r.store.Due.Next(), r.store.NextAside())", "return r.store.Due.Next()"},
+	}},
+	{"windows that are aside are made anew", "../../state@TestAWindowStoreIsTheSameWithWindowsAside", []edit{
+		{"../framework/state/windows.go", "number == none && s.ask(encoded, 0, 0)", "false"},
+	}},
 	{"what operators hold back is committed", driverSeeds, []edit{
 		{"internal/driver/atomic.go", "func (w *worker) holding() bool {\n	for _, t := range w.tasks {", "func (w *worker) holding() bool {\n	for _, t := range w.tasks[:0] {"},
 	}},

@@ -31,6 +31,7 @@ func schedulesOf(rng *rand.Rand, modes []mode, n int) (schedules []schedule) {
 			byTime:    rng.IntN(3) == 0,
 			every:     []int64{0, 100e6}[rng.IntN(2)],
 			stir:      []int{0, 10, 60}[min(2, rng.IntN(4))],
+			aside:     rng.IntN(4) == 0,
 		})
 	}
 	return schedules
@@ -183,6 +184,7 @@ func (f frame) compare(other frame) int {
 func simulate(g *graph, in input, want outcome, s schedule, seed uint64) (w *world) {
 	combinations.Add(1)
 	w = newWorld(g, in, s, rand.New(rand.NewPCG(seed, 77)))
+	defer w.end()
 	defer func() {
 		if p := recover(); p != nil {
 			panic(fmt.Sprintf("%s, seed %d, %+v: %v", g.name, seed, s, p))

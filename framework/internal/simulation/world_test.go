@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/millrace/millrace/framework/codec"
 	"github.com/millrace/millrace/framework/connector"
 	"github.com/millrace/millrace/framework/internal/driver"
 	"github.com/millrace/millrace/framework/internal/engine"
+	"github.com/millrace/millrace/framework/state/disk"
 )
 
 // mode is what happens to instances.
@@ -41,7 +45,8 @@ type schedule struct {
 	most      int  // records of a step
 	byTime    bool // the input whose head is the earliest goes first
 	every     int64
-	stir      int // how often something happens to an instance, of 1000
+	stir      int  // how often something happens to an instance, of 1000
+	aside     bool // windows that nothing is to be done about are never in memory
 	// plantTime is a bug: source partitions keep over an abort the times that they had come to.
 	plantTime bool
 	// plantOrder is a bug: what changed in stores is written beside what was made of it.
@@ -52,6 +57,7 @@ type schedule struct {
 type world struct {
 	graph     *graph
 	schedule  schedule
+	folder    *disk.DB // where windows are put aside; nil: nowhere
 	rng       *rand.Rand
 	layout    *driver.Layout
 	logs      [][]*partitionLog // by topic, partition
@@ -99,6 +105,9 @@ type change struct {
 
 func newWorld(g *graph, in input, s schedule, rng *rand.Rand) *world {
 	w := &world{graph: g, schedule: s, rng: rng, hits: map[string]int{}, now: 1e18}
+	if s.aside {
+		w.folder = <-folders()
+	}
 	partitions := make([]int32, len(g.plan.Topics))
 	g.plan.Repartitions = s.inner
 	for i, t := range g.plan.Topics {
@@ -138,6 +147,26 @@ func newWorld(g *graph, in input, s schedule, rng *rand.Rand) *world {
 	return w
 }
 
+// folders has folders without memory for entries of stores, one for each world that runs.
+var folders = sync.OnceValue(func() chan *disk.DB {
+	all := make(chan *disk.DB, 16)
+	for range cap(all) {
+		db, err := disk.Open("state", disk.Options{App: "simulation", FS: vfs.NewMem()})
+		if err != nil {
+			panic(err)
+		}
+		all <- db
+	}
+	return all
+})
+
+// end gives the folder back.
+func (w *world) end() {
+	if w.folder != nil {
+		folders() <- w.folder
+	}
+}
+
 // source returns which of the input's topics a topic is.
 func (w *world) source(topic int) (n int) {
 	if _, err := fmt.Sscanf(w.graph.plan.Topics[topic].Name, "in%d", &n); err != nil {
@@ -163,7 +192,7 @@ func (g *graph) record(v int64, rng *rand.Rand) connector.Record {
 func (w *world) start(t *task) {
 	env := driver.TaskEnv{
 		Context: context.Background(), Closing: context.Background(), Sub: t.sub, Partition: t.partition,
-		Partitions: w.layout.Partitions, Tasks: w.layout.Tasks[t.sub], TasksOf: w.layout.Tasks, Combine: w.schedule.combine,
+		Partitions: w.layout.Partitions, Tasks: w.layout.Tasks[t.sub], TasksOf: w.layout.Tasks, Combine: w.schedule.combine, Disk: w.folder,
 	}
 	inner, err := w.graph.plan.Build(env)
 	if err != nil {

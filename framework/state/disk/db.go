@@ -30,9 +30,10 @@ type DB struct {
 	died     sync.Once
 	dead     chan struct{} // closed when the database cannot even be closed any more
 
-	mu    sync.Mutex
-	slots map[uint32]*slot
-	next  uint32
+	mu     sync.Mutex
+	slots  map[uint32]*slot
+	next   uint32
+	asides uint32 // how many were made
 }
 
 // slot is the place of one store in the database. Whoever opened it last has it.
@@ -58,6 +59,7 @@ const (
 	ofStore      = 's' // name and partition -> number
 	ofCheckpoint = 'c' // number -> checkpoint
 	ofEntry      = 'e' // number, key -> time, value
+	ofAside      = 'x' // what is of no use to the next owner, see Aside
 )
 
 // Open opens the folder of an application, and makes it where it is not there. It fails where another process has it open.
@@ -100,7 +102,11 @@ func Open(folder string, o Options) (*DB, error) {
 		return nil, refused(folder, err)
 	}
 	merges.open()
-	if err := d.check(o.App); err != nil {
+	err = d.check(o.App)
+	if err == nil {
+		err = d.clearAsides()
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil

@@ -19,6 +19,7 @@ type Store struct {
 	kind   string
 	at     Checkpoint
 	held   held
+	aside  *Aside
 	read   bool   // somebody has read it
 	key    []byte // memory of the last key asked for
 	value  []byte // and of its value
@@ -48,11 +49,12 @@ func (d *DB) Open(name string, partition int32, kind string) (*Store, error) {
 	place.mu.Lock()
 	defer place.mu.Unlock()
 	if place.owner != nil {
-		if err := place.owner.write(); err != nil {
+		if err := errors.Join(place.owner.write(), place.owner.aside.clear()); err != nil {
 			return nil, d.fault("write", err)
 		}
 	}
 	s := &Store{db: d, slot: place, number: n, kind: kind}
+	s.aside = d.newAside(s)
 	if _, err := d.get(s.checkpointKey(), &s.at); err != nil {
 		return nil, d.fault("open store "+name, err)
 	}
