@@ -28,6 +28,7 @@ import (
 
 var (
 	faultSeeds = flag.Int("faults.seeds", 2000, "how many seeds to run with exactly-once, and a tenth of them with at-least-once")
+	faultFrom  = flag.Uint64("faults.from", 1, "the first of them: a long run may be made of parts")
 	faultSeed  = flag.Uint64("faults.seed", 0, "run this seed only")
 	faultLog   = flag.Bool("faults.log", false, "print the log of the application")
 )
@@ -41,10 +42,11 @@ func TestExactlyOnceWordCountSurvivesFaultsOfTheBrokers(t *testing.T) {
 }
 
 func runSeeds(t *testing.T, guarantee framework.Guarantee) {
-	first, last := uint64(1), uint64(*faultSeeds)
+	n := uint64(*faultSeeds)
 	if guarantee == framework.AtLeastOnce {
-		last = max(2, last/10)
+		n = max(2, n/10)
 	}
+	first, last := *faultFrom, *faultFrom+n-1
 	if *faultSeed > 0 {
 		first, last = *faultSeed, *faultSeed
 	}

@@ -13,13 +13,14 @@ import (
 
 var (
 	engineSeeds = flag.Int("engine.seeds", engineSeedsDefault, "how many seeds of the engine alone to run, each of another graph, input and schedule")
+	engineFrom  = flag.Uint64("engine.from", 1, "the first of them: a long run may be made of parts")
 	engineSeed  = flag.Uint64("engine.seed", 0, "run this one only")
 )
 
 // Each seed is a little world of its own: a graph, an input and a schedule in which something happens to an instance again and again.
 // There is one goroutine: what a seed does, it does again.
 func TestTheEngineSurvivesWhateverASeedDoesToIt(t *testing.T) {
-	first, last := uint64(1), uint64(*engineSeeds)
+	first, last := *engineFrom, *engineFrom+uint64(*engineSeeds)-1
 	if *engineSeed > 0 {
 		first, last = *engineSeed, *engineSeed
 	}
