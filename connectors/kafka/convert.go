@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"github.com/millrace/millrace/framework/connector"
@@ -48,7 +49,9 @@ func (w *worker) groupError(err error) error {
 		errors.Is(err, kerr.SaslAuthenticationFailed) || errors.Is(err, kerr.InconsistentGroupProtocol) {
 		return fmt.Errorf("group %s: %w", w.config.Group, explain(err))
 	}
-	w.log.Warn("the group has to be joined again", "error", err)
+	if times, now := w.rejoining.tell(err, time.Now()); now {
+		w.log.Warn("the group has to be joined again", "error", err, "times", times)
+	}
 	return nil
 }
 

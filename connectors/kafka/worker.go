@@ -43,6 +43,7 @@ type worker struct {
 	restorations map[connector.Partition]*restoration // the one whose runs are wanted
 	metadata     map[string]map[int32]string          // of the offsets fetched last; only used by group callbacks
 	free         recordPool
+	rejoining    rejoining
 	slabs        slabPool
 	purgeRefused sync.Once
 
