@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 )
@@ -23,13 +24,7 @@ func TestTheSameErrorOfTheGroupIsToldNowAndThen(t *testing.T) {
 	say(gone, 50, 500*time.Millisecond) // 25 s
 	say(other, 1, 0)
 	say(gone, 1, 0)
-	want := []int{1, 20, 20, 10, 1}
-	if len(told) != len(want) {
-		t.Fatalf("it is told %v, should be %v", told, want)
-	}
-	for i := range want {
-		if told[i] != want[i] {
-			t.Errorf("it is told %v, should be %v", told, want)
-		}
+	if want := []int{1, 20, 20, 10, 1}; !slices.Equal(told, want) {
+		t.Errorf("it is told %v, should be %v", told, want)
 	}
 }
