@@ -39,10 +39,7 @@ func TestCountsAreNeverTooLowAfterKills(t *testing.T) {
 	last := serve()
 	got := c.counts(to)
 	c.until("no count is too low", got.reach(want))
-	last.signal(syscall.SIGTERM)
-	if code := last.exit(); code != 0 {
-		t.Errorf("wordcount ended with exit code %d after SIGTERM", code)
-	}
+	stop(last)
 	t.Logf("%d kills, %d lines' words; they are counted %d times too often", kills, occurrences(want)/12, occurrences(got.refresh())-occurrences(want))
 }
 

@@ -88,12 +88,7 @@ func TestCountsAreExactAfterKillsAtEachStepOfACommit(t *testing.T) {
 	}
 	last := c.startVictim(from, to, "victim", nil)
 	c.until("all lines are counted", got.reach(want))
-	for _, p := range []*process{healthy, last} {
-		p.signal(syscall.SIGTERM)
-		if code := p.exit(); code != 0 {
-			t.Errorf("a process ended with exit code %d after SIGTERM", code)
-		}
-	}
+	stop(healthy, last)
 	got.equal(want)
 	c.neverTwice(to)
 	for _, point := range killPoints {

@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // process is wordcount in a process of its own.
 type process struct {
 	c      *cluster
 	cmd    *exec.Cmd
+	began  time.Time
 	ended  chan struct{}
 	stderr bytes.Buffer // read after ended
 }
@@ -28,7 +30,7 @@ func (c *cluster) wordcount(args ...string) *process {
 // launch starts a process, which does not outlive the test.
 func (c *cluster) launch(cmd *exec.Cmd) *process {
 	c.t.Helper()
-	p := &process{c: c, cmd: cmd, ended: make(chan struct{})}
+	p := &process{c: c, cmd: cmd, began: time.Now(), ended: make(chan struct{})}
 	p.cmd.Stderr = &p.stderr
 	c.must(p.cmd.Start())
 	go func() { // the cleanup waits for it
@@ -64,6 +66,26 @@ func (p *process) exit() int {
 		p.c.t.Fatal("wordcount did not end in time")
 	}
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// listensAfter is after what time a process has begun to listen to signals, whatever else the machine does.
+const listensAfter = 10 * time.Second
+
+// stop stops processes as services are stopped. They must end without a fault; one that had not begun dies of the signal.
+func stop(all ...*process) {
+	young := map[*process]bool{}
+	for _, p := range all {
+		young[p] = time.Since(p.began) < listensAfter
+		p.signal(syscall.SIGTERM)
+	}
+	for _, p := range all {
+		p.c.t.Helper()
+		code := p.exit()
+		status := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		if died := status.Signaled() && status.Signal() == syscall.SIGTERM && p.stderr.Len() == 0; code != 0 && !(died && young[p]) {
+			p.c.t.Errorf("a process ended with exit code %d after SIGTERM", code)
+		}
+	}
 }
 
 // file writes lines to a file of the test and returns its path.

@@ -64,12 +64,14 @@ func TestCountsAreExactAfterKillsAtEachStepOfAStoreOnDisk(t *testing.T) {
 			killed[point.name]++
 			got.refresh() // while it is little
 		}
-		v.stop(v.beside)
+		if v.beside != nil {
+			stop(v.beside)
+		}
 		v.beside = nil
 	}
 	last := v.startAgain(nil)
 	v.untilCounted(got, v.want)
-	v.stop(last)
+	stop(last)
 	v.checkRestored()
 	got.equal(v.want)
 	c.neverTwice(v.to)
@@ -111,19 +113,7 @@ func (v *storeVictim) first() {
 	v.c.t.Helper()
 	p := v.startAgain(nil)
 	v.untilCounted(v.c.counts(v.to), v.want)
-	v.stop(p)
-}
-
-// stop stops a process, which must end without a fault. nil: there is none.
-func (v *storeVictim) stop(p *process) {
-	v.c.t.Helper()
-	if p == nil {
-		return
-	}
-	p.signal(syscall.SIGTERM)
-	if code := p.exit(); code != 0 {
-		v.c.t.Errorf("a process ended with exit code %d after SIGTERM", code)
-	}
+	stop(p)
 }
 
 // startAgain starts the victim, which ends itself at a point; nil: it does not.
