@@ -16,7 +16,7 @@ type paneWindows struct {
 func panes(r *results) taking {
 	p := &paneWindows{r: r, pane: r.spec.pane()}
 	p.runs.r = r
-	r.due = dueTimes{p.due, r.store.CompareKeys, func(key int32) (int32, int64, bool) { return key, 0, r.store.Known(key) }}
+	r.due = dueTimes{p.due, r.store.CompareKeys, func(key int32) (int32, int64) { return key, 0 }}
 	r.store.Restored = func(place int32) {
 		start, _, _ := r.store.Bounds(place)
 		first, _ := r.spec.starts(start)

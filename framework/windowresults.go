@@ -134,13 +134,19 @@ func (r *results) reach(w int64, limit int) (n int, err error) {
 const mostAtOnce = 1024
 
 // wake brings back windows that were put aside and are due at a time: as many as are handed on next or, where the order matters, so many
-// that those in memory need not be sorted again for a few.
+// that those in memory need not be sorted again for a few; not those that come after one in memory.
 func (r *results) wake(at int64, limit int) error {
 	if r.store.NextAside() != at {
 		return nil
 	}
 	if r.due.order != nil && r.store.Due.Next() == at {
-		limit = max(limit, r.store.Due.Ahead()/4)
+		r.store.Due.Sort(r.due.order)
+		if first, _, ok := r.foremost(at); ok && first <= r.store.LastBack(at) {
+			return nil
+		}
+		if r.store.Due.Next() == at {
+			limit = max(limit, r.store.Due.Ahead()/4)
+		}
 	}
 	return r.store.Wake(at, limit)
 }
@@ -157,13 +163,11 @@ func (r *results) closeAt(at int64, limit int) (n int, err error) {
 	}
 	for r.store.Due.Next() == at && (n < limit || !parted) {
 		if parted && r.due.order != nil {
-			if key, start, ok := r.due.of(r.store.Due.First()); ok {
-				encoded := r.store.Encoded(key)
-				if aside && encoded > r.store.LastBack() {
-					return n, nil // what is aside comes first
-				}
-				r.lastAt, r.lastKey, r.lastStart = at, encoded, start
+			key, start, ok := r.foremost(at)
+			if !ok || aside && key > r.store.LastBack(at) {
+				return n, nil // what is aside comes first
 			}
+			r.lastAt, r.lastKey, r.lastStart = at, key, start
 		}
 		more, err := r.due.hand(at, r.store.Due.Take())
 		if n += max(more, 1); err != nil {
@@ -173,15 +177,26 @@ func (r *results) closeAt(at int64, limit int) (n int, err error) {
 	return n, nil
 }
 
+// foremost returns the encoded key and the start of the number that is due first at a time, of an operator with an order; not ok: there
+// is none. Numbers that do not stand are dropped: they may be of another key by now, which is not handed on with them.
+func (r *results) foremost(at int64) (key string, start int64, ok bool) {
+	for due := &r.store.Due; due.Next() == at; due.Take() {
+		if r.store.Owner.Stands(at, due.First()) {
+			number, start := r.due.of(due.First())
+			return r.store.Encoded(number), start, true
+		}
+	}
+	return "", 0, false
+}
+
 // dueTimes is what an operator does when a number of the schedule is due.
 type dueTimes struct {
 	// hand hands on one window, or what the number stands for, that is due at a time; n is how many results.
 	hand func(at int64, number int32) (n int, err error)
 	// order and of are those of operators that keep what they handed on, for later windows: the closed bound has the last that was
-	// handed on of a time, so that after a restart it is not handed on once more. of returns the key and the start of a number, not
-	// ok: nothing is due any more.
+	// handed on of a time, so that after a restart it is not handed on once more. of returns the key and the start of a number.
 	order func(a, b int32) int
-	of    func(number int32) (key int32, start int64, ok bool)
+	of    func(number int32) (key int32, start int64)
 }
 
 // shut says that what closes at a time is closed, and counts a record that is for it: it was not late, so that it was read again

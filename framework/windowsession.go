@@ -9,6 +9,7 @@ type sessionWindows struct {
 
 func sessions(r *results) taking {
 	s := &sessionWindows{r: r}
+	r.store.Owner.Once = true // what grew is scheduled once more when it is looked at
 	r.store.Owner.Stands = func(at int64, place int32) bool {
 		return r.store.Present(place) && r.closes(place) >= at // it may have grown
 	}

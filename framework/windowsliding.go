@@ -21,9 +21,9 @@ const (
 func slidingTimes(r *results) taking {
 	s := &slidingWindows{r: r}
 	r.changes = s.changes
-	r.due = dueTimes{s.due, r.store.ComparePlaces, func(place int32) (int32, int64, bool) {
+	r.due = dueTimes{s.due, r.store.ComparePlaces, func(place int32) (int32, int64) {
 		at, _, _ := r.store.Bounds(place)
-		return r.store.Key(place), at, r.store.Present(place)
+		return r.store.Key(place), at
 	}}
 	r.store.Restored = s.want
 	r.store.Owner = state.Owner{Due: s.next, Back: func(place int32, _ int64) { s.want(place) }, Stands: s.stands}

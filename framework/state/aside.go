@@ -21,8 +21,8 @@ type aside struct {
 	weight  weight
 	key     []byte
 	value   []byte
-	last    string // the last that came back because it was due
-	stale   int    // numbers of the schedule that are of windows that went
+	last    string // the last that came back because it was due; "": something that went since then comes before
+	lastAt  int64  // when it was due
 }
 
 // Owner is what the operator of a store does about windows that go and come back.
@@ -34,6 +34,8 @@ type Owner struct {
 	Back func(place int32, due int64)
 	// Stands says that a number of the schedule is due at a time, as far as is known now.
 	Stands func(at int64, number int32) bool
+	// Once: of the times at which a number stands any one is enough.
+	Once bool
 	// Leaves is called for a key whose windows go; nil: nothing is kept of a key.
 	Leaves func(key int32)
 }
@@ -49,8 +51,13 @@ func (s *Windows) NextAside() int64 {
 	return s.aside.to.Next()
 }
 
-// LastBack returns the last key that Wake brought back.
-func (s *Windows) LastBack() string { return s.aside.last }
+// LastBack returns a key before which nothing is aside that is due at a time: the last that Wake brought back.
+func (s *Windows) LastBack(at int64) string {
+	if s.aside.lastAt != at {
+		return ""
+	}
+	return s.aside.last
+}
 
 // Wake brings back what is due by a time: at most n keys, of an unordered store windows, the earliest first, of one time in the order of
 // their bytes.
@@ -63,7 +70,7 @@ func (s *Windows) Wake(at int64, n int) error {
 		if err == nil {
 			err = s.back(things[i])
 		}
-		s.aside.last = string(things[i].Key)
+		s.aside.last, s.aside.lastAt = string(things[i].Key), things[i].Due
 	}
 	if err != nil {
 		return fmt.Errorf("store %s: %w", s.name, err)
@@ -98,19 +105,23 @@ func (s *Windows) spare() error {
 		s.aside.hand = at + 1
 		if places := s.spared(at); len(places) > 0 {
 			if err := s.putAside(places); err != nil {
-				return fmt.Errorf("store %s: %w", s.name, err)
+				return err
 			}
 		}
 	}
-	if s.aside.stale > staleFor+s.Due.Len()/2 {
-		s.Due.Filter(s.Owner.Stands)
-		s.aside.stale = 0
+	s.idle, s.retired = append(s.idle, s.retired...), s.retired[:0] // nothing is left to be written of them
+	if s.Due.Len() > staleFor+2*mostDue*s.count {
+		s.Due.Filter(s.Owner.Once, s.Owner.Stands)
 	}
 	return nil
 }
 
-// staleFor is how many stale numbers of the schedule are worth a look at all of it.
-const staleFor = 1 << 12
+const (
+	// staleFor is how many numbers of windows that went the schedule may have in any case.
+	staleFor = 1 << 12
+	// mostDue is at how many times a window may be due.
+	mostDue = 2
+)
 
 // spared returns the windows of a key, or of an unordered store the one at a place, if they can go and were not used since the last
 // look.
@@ -167,7 +178,11 @@ func (s *Windows) putAside(places []int32) error {
 		value = append(binary.AppendUvarint(value, uint64(len(b))), b...)
 	}
 	s.aside.value = value
-	if err := s.aside.to.Put(s.unit(s.encoded[key], &s.spans[places[0]]), due, value); err != nil {
+	unit := s.unit(s.encoded[key], &s.spans[places[0]])
+	if due <= s.aside.lastAt && string(unit) < s.aside.last {
+		s.aside.last = ""
+	}
+	if err := s.aside.to.Put(unit, due, value); err != nil {
 		return err
 	}
 	if s.Owner.Leaves != nil {
@@ -178,7 +193,6 @@ func (s *Windows) putAside(places []int32) error {
 		s.Drop(place, false)
 	}
 	s.aside.windows += len(places)
-	s.aside.stale += len(places)
 	return nil
 }
 
@@ -191,11 +205,10 @@ func (s *Windows) unit(encoded string, p *span) []byte {
 	return s.aside.key
 }
 
-// ask brings back what is aside of a key, of an unordered store a window of it; not ok: nothing is. What cannot be read panics; the task
-// reports it with its operator.
-func (s *Windows) ask(encoded []byte, start, second int64) (ok bool) {
+// ask brings back what is aside of a key, of an unordered store a window of it; not ok: nothing is.
+func (s *Windows) ask(encoded []byte, start, second int64) (ok bool, err error) {
 	if s.aside.windows == 0 {
-		return false
+		return false, nil
 	}
 	s.aside.key = append(s.aside.key[:0], encoded...)
 	if s.shape.Unordered {
@@ -206,9 +219,9 @@ func (s *Windows) ask(encoded []byte, start, second int64) (ok bool) {
 		err = s.back(thing)
 	}
 	if err != nil {
-		panic(fmt.Errorf("store %s: %w", s.name, err))
+		return false, fmt.Errorf("store %s: %w", s.name, err)
 	}
-	return ok
+	return ok, nil
 }
 
 var errAside = errors.New("what was put aside in the state folder is cut off: the folder is damaged: delete it, and stores are restored from their changelogs")

@@ -61,17 +61,24 @@ func (s *Schedule) Take() (number int32) {
 // First returns a number of the earliest time, which Take takes next.
 func (s *Schedule) First() (number int32) { return s.due[s.at[s.times[0]]][s.taken] }
 
-// Filter drops what does not stand any more, and of what is there more than once at a time all but the first.
-func (s *Schedule) Filter(stands func(time int64, number int32) bool) {
+// Filter drops what does not stand any more, and of a number that is there more than once at a time all but the first. once: of one
+// that is there at several times all but one, too.
+func (s *Schedule) Filter(once bool, stands func(time int64, number int32) bool) {
 	s.rest()
 	var left Schedule
-	seen := map[int32]bool{}
-	for _, time := range s.times {
-		clear(seen)
+	var seen []int32 // by number: the last of the times at which it is left, from 1 on
+	for i, time := range s.times {
+		now := int32(i + 1)
+		if once {
+			now = 1
+		}
 		for _, number := range s.due[s.at[time]] {
-			if !seen[number] && stands(time, number) {
+			for int(number) >= len(seen) {
+				seen = append(seen, 0)
+			}
+			if seen[number] != now && stands(time, number) {
 				left.Add(time, number)
-				seen[number] = true
+				seen[number] = now
 			}
 		}
 	}

@@ -1,9 +1,11 @@
 package state_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/millrace/millrace/framework/state"
@@ -59,5 +61,28 @@ func TestAScheduleGivesNumbersInTheOrderOfTheirTimes(t *testing.T) {
 	}
 	if next := new(state.Schedule).Next(); next != math.MaxInt64 {
 		t.Errorf("an empty schedule has %d", next)
+	}
+}
+
+func TestAFilterLeavesEachNumberThatStandsOnce(t *testing.T) {
+	for _, once := range []bool{false, true} {
+		var s state.Schedule
+		for _, n := range [][2]int64{{10, 1}, {20, 1}, {20, 2}, {20, 1}, {30, 3}, {30, 2}, {40, 3}} {
+			s.Add(n[0], int32(n[1]))
+		}
+		s.Take()
+		s.Add(10, 1)
+		s.Filter(once, func(time int64, number int32) bool { return number != 3 || time == 40 })
+		var got []string
+		for s.Len() > 0 {
+			got = append(got, fmt.Sprint(s.Next(), ":", s.Take()))
+		}
+		want := "10:1 20:1 20:2 30:2 40:3"
+		if once {
+			want = "10:1 20:2 40:3"
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("once %t: it has %v, it should have %s", once, got, want)
+		}
 	}
 }

@@ -43,12 +43,23 @@ func NewWindows(name string, shape Shape, cells Cells, rounds Rounds) *Windows {
 }
 
 // KeyNumber returns the number of an encoded key of an ordered store, and whether it has windows; without any it has no number yet.
+// What cannot be read from the folder panics; the task reports it with its operator.
 func (s *Windows) KeyNumber(encoded []byte) (number int32, ok bool) {
-	number = s.number(encoded)
-	if number == none && s.ask(encoded, 0, 0) {
-		number = s.number(encoded)
+	number, err := s.keyNumber(encoded)
+	if err != nil {
+		panic(err)
 	}
 	return number, number != none
+}
+
+func (s *Windows) keyNumber(encoded []byte) (number int32, err error) {
+	if number = s.number(encoded); number != none {
+		return number, nil
+	}
+	if ok, err := s.ask(encoded, 0, 0); !ok {
+		return none, err
+	}
+	return s.number(encoded), nil
 }
 
 // At returns the place of a window, which is made where it does not exist. Of a Fixed window seq says which it is, of a Free
@@ -59,16 +70,17 @@ func (s *Windows) At(encoded []byte, start, end int64, seq int32) (place int32, 
 
 func (s *Windows) at(encoded []byte, start, second int64) (place int32, made bool, err error) {
 	if s.shape.Unordered {
-		if place = s.unordered(encoded, start, second); place == none {
+		if place, err = s.unordered(encoded, start, second); place == none && err == nil {
 			made = true
 			place, err = s.make(encoded, start, second)
 		}
 	} else {
-		key, ok := s.KeyNumber(encoded)
-		if !ok {
-			if key, err = s.learn(encoded); err != nil {
-				return none, false, err
-			}
+		key, err := s.keyNumber(encoded)
+		if key == none && err == nil {
+			key, err = s.learn(encoded)
+		}
+		if err != nil {
+			return none, false, err
 		}
 		if at, found := s.search(key, start, second); found {
 			place = s.keys[key].sorted[at].Place
@@ -84,12 +96,14 @@ func (s *Windows) at(encoded []byte, start, second int64) (place int32, made boo
 }
 
 // unordered returns the place of a window of an unordered store; none where it does not exist.
-func (s *Windows) unordered(encoded []byte, start, second int64) (place int32) {
-	place = s.find(encoded, start, second)
-	if place == none && s.ask(encoded, start, second) {
-		place = s.find(encoded, start, second)
+func (s *Windows) unordered(encoded []byte, start, second int64) (place int32, err error) {
+	if place = s.find(encoded, start, second); place != none {
+		return place, nil
 	}
-	return place
+	if ok, err := s.ask(encoded, start, second); !ok {
+		return none, err
+	}
+	return s.find(encoded, start, second), nil
 }
 
 // make makes a window.
@@ -165,8 +179,7 @@ func (s *Windows) Restore(key, value []byte, time int64) error {
 		return err
 	}
 	if value == nil {
-		s.restoreRemoval(encoded, start, second)
-		return nil
+		return s.restoreRemoval(encoded, start, second)
 	}
 	place, made, err := s.at(encoded, start, second)
 	if err != nil {
@@ -195,17 +208,18 @@ func (s *Windows) Restore(key, value []byte, time int64) error {
 const sparedAfter = 1 << 10
 
 // restoreRemoval applies a tombstone.
-func (s *Windows) restoreRemoval(encoded []byte, start, second int64) {
+func (s *Windows) restoreRemoval(encoded []byte, start, second int64) (err error) {
 	place := int32(none)
 	if s.shape.Unordered {
-		place = s.unordered(encoded, start, second)
-	} else if key, ok := s.KeyNumber(encoded); ok {
-		if at, found := s.search(key, start, second); found {
-			place = s.keys[key].sorted[at].Place
-		}
+		place, err = s.unordered(encoded, start, second)
+	} else if key, failed := s.keyNumber(encoded); key == none {
+		err = failed
+	} else if at, found := s.search(key, start, second); found {
+		place = s.keys[key].sorted[at].Place
 	}
 	if place != none {
 		s.spans[place].is &^= logged
 		s.Drop(place, false)
 	}
+	return err
 }

@@ -30,11 +30,11 @@ func (j *Job) Feed(ctx context.Context, addresses []string, input io.Reader, wri
 		kgo.TransactionalID(j.Name+"-input"), kgo.TransactionTimeout(feedTimeout),
 		kgo.MaxBufferedRecords(feedBufferedRecords), kgo.MaxBufferedBytes(feedBufferedBytes))
 	if err != nil {
-		return err
+		return j.unlessStopped(ctx, err)
 	}
 	defer client.Close()
 	if err := topics.Create(ctx, client, j.Topic, j.Partitions); err != nil {
-		return err
+		return j.unlessStopped(ctx, err)
 	}
 	if err := client.BeginTransaction(); err != nil {
 		return err
@@ -46,12 +46,24 @@ func (j *Job) Feed(ctx context.Context, addresses []string, input io.Reader, wri
 		// What is left undone here the brokers do when the transaction times out, or the next run when it begins.
 		abortErr := errors.Join(client.AbortBufferedRecords(ending), client.EndTransaction(ending, kgo.TryAbort))
 		j.Log.Info("the input was taken back", "error", abortErr)
-		return fmt.Errorf("%w; no %s of the input is counted", err, j.Unit)
+		return j.uncounted(err)
 	}
 	if err := client.EndTransaction(ending, kgo.TryCommit); err != nil {
 		return fmt.Errorf("commit the input to topic %s: %w", j.Topic, err)
 	}
 	return nil
+}
+
+// unlessStopped returns an error of the time before anything was fed, another one where the stop is what it failed by.
+func (j *Job) unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return j.uncounted(ErrStopped)
+	}
+	return err
+}
+
+func (j *Job) uncounted(err error) error {
+	return fmt.Errorf("%w; no %s of the input is counted", err, j.Unit)
 }
 
 // produce hands all records to the client and waits until they are acknowledged.

@@ -52,8 +52,11 @@ var plantsOfExactlyOnce = []plant{
 	{"windows that are aside are not looked for when they are due", "@TestWindowsDoNotDependOnLuck", []edit{
 		{"../framework/windowresults.go", "return min(r.store.Due.Next(), r.store.NextAside())", "return r.store.Due.Next()"},
 	}},
+	{"what is in memory comes before what is aside", "@TestAStopWhileAGreatManyWindowsCloseLosesNoneAndRepeatsNone", []edit{
+		{"../framework/windowresults.go", "!ok || aside && key > r.store.LastBack(at)", "!ok"},
+	}},
 	{"windows that are aside are made anew", "../../state@TestAWindowStoreIsTheSameWithWindowsAside", []edit{
-		{"../framework/state/windows.go", "number == none && s.ask(encoded, 0, 0)", "false"},
+		{"../framework/state/windows.go", "if ok, err := s.ask(encoded, 0, 0); !ok {", "if ok, err := false, error(nil); !ok {"},
 	}},
 	{"what operators hold back is committed", driverSeeds, []edit{
 		{"internal/driver/atomic.go", "func (w *worker) holding() bool {\n	for _, t := range w.tasks {", "func (w *worker) holding() bool {\n	for _, t := range w.tasks[:0] {"},

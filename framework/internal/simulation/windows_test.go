@@ -137,9 +137,9 @@ func TestWithinTheDisorderTheNumberOfSourcePartitionsDoesNotMatter(t *testing.T)
 }
 
 // A great many windows that close at one time are closed in parts. An instance that stops, or is undone, in the middle goes on where
-// it was: each has one final result.
+// it was: each has one final result, whether windows are in memory or aside, or some are.
 func TestAStopWhileAGreatManyWindowsCloseLosesNoneAndRepeatsNone(t *testing.T) {
-	for _, k := range []struct {
+	for i, k := range []struct {
 		name string
 		kind kind
 	}{{"tumbling", tumbling}, {"hopping", hopping}, {"session", session}, {"sliding", sliding}} {
@@ -163,9 +163,11 @@ func TestAStopWhileAGreatManyWindowsCloseLosesNoneAndRepeatsNone(t *testing.T) {
 			want := g.want(facts)
 			var sum tally
 			for seed := uint64(1); seed <= uint64(max(1, *seeds/8)) && !t.Failed(); seed++ {
-				for i, m := range []mode{graceful, aborts} {
+				for j, m := range []mode{graceful, aborts} {
 					s := schedule{mode: m, inner: int32(1 + seed%2), instances: 2, combine: 1 << 20, most: 1000, stir: 200}
-					sum.add(t, simulate(g, in, want, s, seed*10+uint64(i)), seed)
+					where := (2*i + j + 2*int(seed-1)) % 4
+					s.aside, s.memory = where == 1, []int64{0, 0, 100 << 10, 1 << 20}[where]
+					sum.add(t, simulate(g, in, want, s, seed*10+uint64(j)), seed)
 				}
 			}
 			t.Log(sum)

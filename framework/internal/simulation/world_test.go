@@ -45,8 +45,9 @@ type schedule struct {
 	most      int  // records of a step
 	byTime    bool // the input whose head is the earliest goes first
 	every     int64
-	stir      int  // how often something happens to an instance, of 1000
-	aside     bool // windows that nothing is to be done about are never in memory
+	stir      int   // how often something happens to an instance, of 1000
+	aside     bool  // windows that nothing is to be done about are never in memory
+	memory    int64 // or as many of them as there is memory for, bytes for all stores
 	// plantTime is a bug: source partitions keep over an abort the times that they had come to.
 	plantTime bool
 	// plantOrder is a bug: what changed in stores is written beside what was made of it.
@@ -105,7 +106,10 @@ type change struct {
 
 func newWorld(g *graph, in input, s schedule, rng *rand.Rand) *world {
 	w := &world{graph: g, schedule: s, rng: rng, hits: map[string]int{}, now: 1e18}
-	if s.aside {
+	switch {
+	case s.memory > 0:
+		w.folder = newFolder(s.memory)
+	case s.aside:
 		w.folder = <-folders()
 	}
 	partitions := make([]int32, len(g.plan.Topics))
@@ -151,19 +155,29 @@ func newWorld(g *graph, in input, s schedule, rng *rand.Rand) *world {
 var folders = sync.OnceValue(func() chan *disk.DB {
 	all := make(chan *disk.DB, 16)
 	for range cap(all) {
-		db, err := disk.Open("state", disk.Options{App: "simulation", FS: vfs.NewMem()})
-		if err != nil {
-			panic(err)
-		}
-		all <- db
+		all <- newFolder(0)
 	}
 	return all
 })
 
+func newFolder(memory int64) *disk.DB {
+	db, err := disk.Open("state", disk.Options{App: "simulation", FS: vfs.NewMem(), MemoryBytes: memory})
+	if err != nil {
+		panic(err)
+	}
+	return db
+}
+
 // end gives the folder back.
 func (w *world) end() {
-	if w.folder != nil {
+	switch {
+	case w.folder == nil:
+	case w.schedule.memory == 0:
 		folders() <- w.folder
+	default:
+		if err := w.folder.Close(); err != nil {
+			panic(err)
+		}
 	}
 }
 

@@ -5,13 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
 // Aside is room in the folder for what a store has no use for just now. It lasts as long as its owner: who opens the store later finds
-// nothing there. So it holds what was not committed, too. It is used by one goroutine.
+// nothing there. So it holds what was not committed, too. It is used by one goroutine, which may be behind: what the store of an owner that
+// is no more does is of no consequence, and an error least of all.
 type Aside struct {
 	store *Store
 	id    uint32
@@ -21,7 +21,7 @@ type Aside struct {
 	key   []byte
 	index []byte
 	value []byte
-	wrote atomic.Bool // the database has something of it
+	wrote bool // the database has something of it; the slot's mu guards it
 }
 
 // Never is when something is due that never is.
@@ -73,7 +73,7 @@ func (a *Aside) Put(key []byte, due int64, value []byte) error {
 	if a.next = min(a.next, due); a.from != nil && bytes.Compare(a.index, a.from) < 0 {
 		a.from = append(a.from[:0], a.index...)
 	}
-	return a.full()
+	return a.fault(a.full())
 }
 
 // Take takes back what is aside under a key; not ok: there is nothing. It is valid until the next call.
@@ -88,13 +88,13 @@ func (a *Aside) Take(key []byte) (thing Thing, ok bool, err error) {
 	}
 	due := int64(binary.BigEndian.Uint64(a.value))
 	a.index = a.dueKey(a.index[:0], due, key)
-	if ok, err = a.get(b, a.index); err == nil && !ok {
+	switch ok, err = a.get(b, a.index); {
+	case ok:
+		err = errors.Join(b.Delete(a.key, nil), b.Delete(a.index, nil), a.full())
+	case err == nil && !a.lost():
 		err = errAside
 	}
-	if err == nil {
-		err = errors.Join(b.Delete(a.key, nil), b.Delete(a.index, nil), a.full())
-	}
-	return Thing{key, a.value, due}, err == nil, a.fault(err)
+	return Thing{key, a.value, due}, ok && err == nil, a.fault(err)
 }
 
 var errAside = errors.New("what was put aside is not there: the folder is damaged: delete it, and stores are restored from their changelogs")
@@ -174,15 +174,29 @@ func (a *Aside) open() *pebble.Batch {
 	return a.batch
 }
 
-// full gives the database what there is, if that is enough.
+// full gives the database what there is, if that is enough. Of an owner that is no more it does not get anything.
 func (a *Aside) full() error {
-	if n := int64(a.batch.Len()); n < leastAside || n < min(a.MemoryBytes()/4, mostAside) {
+	n := int64(a.batch.Len())
+	if n < leastAside || n < min(a.MemoryBytes()/4, mostAside) {
 		return nil
 	}
 	b := a.batch
 	a.batch = nil
-	a.wrote.Store(true)
-	return a.fault(a.store.db.commit(b))
+	place := a.store.slot
+	place.mu.Lock()
+	defer place.mu.Unlock()
+	if place.owner != a.store {
+		return b.Close()
+	}
+	a.wrote = true
+	return a.store.db.commit(b)
+}
+
+// lost says that another owner has opened the store: what was aside is gone.
+func (a *Aside) lost() bool {
+	a.store.slot.mu.Lock()
+	defer a.store.slot.mu.Unlock()
+	return a.store.slot.owner != a.store
 }
 
 func (a *Aside) fault(err error) error {
@@ -192,9 +206,9 @@ func (a *Aside) fault(err error) error {
 	return a.store.db.fault("put windows aside", err)
 }
 
-// clear drops all of an owner that is no more.
+// clear drops all of an owner that is no more. slot.mu is held.
 func (a *Aside) clear() error {
-	if !a.wrote.Load() {
+	if !a.wrote {
 		return nil
 	}
 	d := a.store.db
