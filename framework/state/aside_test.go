@@ -57,9 +57,9 @@ func TestTheScheduleHasNoMoreThanTheWindowsInMemory(t *testing.T) {
 	const size, each = 10, 400
 	for name, grows := range map[string]bool{"windows that are due twice": false, "windows that grow": true} {
 		t.Run(name, func(t *testing.T) {
-			rounds, memory := 40, int64(0)
+			rounds, memory := 24, int64(0)
 			if grows {
-				rounds, memory = 120, 100<<10 // for most of them
+				rounds, memory = 48, 100<<10 // for most of them
 			}
 			db := inMemory(t, vfs.NewMem(), memory)
 			w := newWindows(state.Shape{Layout: state.Free}).inFolder(t, db)

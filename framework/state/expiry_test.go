@@ -120,7 +120,7 @@ func TestEntriesEndByEventTimeWheneverTheyAreRemoved(t *testing.T) {
 	for _, where := range []string{"memory", "disk"} {
 		t.Run(where, func(t *testing.T) {
 			swept := 0
-			for seed := range uint64(50) {
+			for seed := range uint64(20) {
 				var db *disk.DB
 				if where == "disk" {
 					var err error

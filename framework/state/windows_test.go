@@ -226,7 +226,7 @@ func TestAWindowStoreIsTheSameWithWindowsAside(t *testing.T) {
 
 // However many windows there are, after each round they take no more memory than their part, and what is due comes back by and by.
 func TestWindowsAsideTakeNoMemory(t *testing.T) {
-	const rounds, each, size = 20, 2000, 10
+	const rounds, each, size = 6, 1000, 10
 	for _, shape := range shapes(size) {
 		db, err := disk.Open("state", disk.Options{App: "app", MemoryBytes: 256 << 10, FS: vfs.NewMem()})
 		if err != nil {
