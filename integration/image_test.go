@@ -17,7 +17,7 @@ func TestTheImageCountsAndDrainsOnSIGTERM(t *testing.T) {
 		t.Skip("building an image takes minutes: set INTEGRATION=required")
 	}
 	t.Parallel()
-	c := sharedBroker(t).open(t, 8*time.Minute)
+	c := sharedBroker(t).open(t, 20*time.Minute)
 	from, to := c.topic("lines", 4), c.topic("counts", 4)
 	app := "wordcount"
 	began := time.Now()
