@@ -49,12 +49,7 @@ func (c *cluster) run(config framework.Config, build func(*framework.Topology)) 
 
 // over says that the application has ended.
 func (r *running) over() bool {
-	select {
-	case <-r.ended:
-		return true
-	default:
-		return false
-	}
+	return happened(r.ended)
 }
 
 // ready waits until the application has its partitions.

@@ -178,7 +178,8 @@ func (s *Windows) putAside(places []int32) error {
 		value = append(binary.AppendUvarint(value, uint64(len(b))), b...)
 	}
 	s.aside.value = value
-	unit := s.unit(s.encoded[key], &s.spans[places[0]])
+	first := &s.spans[places[0]]
+	unit := s.unit(s.encoded[key], first.start, first.second)
 	if due <= s.aside.lastAt && string(unit) < s.aside.last {
 		s.aside.last = ""
 	}
@@ -197,10 +198,10 @@ func (s *Windows) putAside(places []int32) error {
 }
 
 // unit is the key under which windows are aside.
-func (s *Windows) unit(encoded string, p *span) []byte {
+func (s *Windows) unit[K string | []byte](encoded K, start, second int64) []byte {
 	s.aside.key = append(s.aside.key[:0], encoded...)
 	if s.shape.Unordered {
-		s.aside.key = s.layout(s.aside.key, p.start, p.second)
+		s.aside.key = s.layout(s.aside.key, start, second)
 	}
 	return s.aside.key
 }
@@ -210,11 +211,7 @@ func (s *Windows) ask(encoded []byte, start, second int64) (ok bool, err error) 
 	if s.aside.windows == 0 {
 		return false, nil
 	}
-	s.aside.key = append(s.aside.key[:0], encoded...)
-	if s.shape.Unordered {
-		s.aside.key = s.layout(s.aside.key, start, second)
-	}
-	thing, ok, err := s.aside.to.Take(s.aside.key)
+	thing, ok, err := s.aside.to.Take(s.unit(encoded, start, second))
 	if ok {
 		err = s.back(thing)
 	}
