@@ -137,8 +137,8 @@ func TestADiskThatFailsWhileSomethingIsPutAsideIsAnErrorAndDamagesNothing(t *tes
 		if err == nil || strings.Count(err.Error(), "state folder state") != 1 || full && !strings.Contains(err.Error(), "the disk is full") {
 			t.Errorf("full %t: the error is %v", full, err)
 		}
-		over.Store(true)
-		_ = db.Close() // it says the same
+		_ = db.Close()   // it says the same
+		over.Store(true) // not before: what is being written now is waited for
 		again, err := disk.Open("state", disk.Options{App: "app", FS: mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})})
 		if err != nil {
 			t.Fatal(err)
