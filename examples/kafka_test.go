@@ -44,11 +44,19 @@ func Example_kafka() {
 
 // produce creates a topic of one partition and writes values to it, as any client of Kafka does.
 func produce(brokers []string, topic string, values ...string) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(topic))
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
 	must(err)
 	defer client.Close()
 	_, err = kadm.NewClient(client).CreateTopic(context.Background(), 1, 1, nil, topic)
 	must(err)
+	send(brokers, topic, values...)
+}
+
+// send writes values to a topic that is there.
+func send(brokers []string, topic string, values ...string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(topic))
+	must(err)
+	defer client.Close()
 	for _, v := range values {
 		must(client.ProduceSync(context.Background(), kgo.StringRecord(v)).FirstErr())
 	}
