@@ -3,7 +3,8 @@ package framework
 import "context"
 
 // ForEach calls f with each value: a sink of the user's own. The offset of a record is committed only after f returned
-// nil. The context ends when the application is to stop. After a crash f sees some values again. Tombstones are passed over.
+// nil. The context ends when the application is to stop; behind a Buffer, whose records are finished first, when that takes longer than
+// Config.ShutdownTimeout. After a crash f sees some values again. Tombstones are passed over.
 func (s Stream[K, V]) ForEach(f func(context.Context, V) error) {
 	forEach(s, "for-each", func(ctx context.Context, m *Meta, _ K, v V) error { return f(ctx, v) })
 }

@@ -23,7 +23,8 @@ type Op struct {
 // OperatorError says which operator could not go on, and with which record.
 type OperatorError = engine.OperatorError
 
-// Context returns the context of the run; it ends when the application is to stop.
+// Context returns the context of the run; it ends when the application is to stop, and behind a Buffer, whose records are finished
+// first, when that takes longer than Config.ShutdownTimeout.
 func (op *Op) Context() context.Context { return op.o.env.Context }
 
 // OnCommit registers what is to run at the end of each round, before stores are logged and offsets committed: emit
