@@ -172,20 +172,6 @@ func pattern(name string) func(string) framework.Topic[framework.None, string] {
 	return func(folder string) framework.Topic[framework.None, string] { return Lines(filepath.Join(folder, name)) }
 }
 
-func TestAFileWithoutRightsIsNamed(t *testing.T) {
-	folder := t.TempDir()
-	in := save(t, filepath.Join(folder, "in.txt"), "a\n")
-	if err := os.Chmod(in, 0); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.ReadFile(in); err == nil {
-		t.Skip("this user may read everything")
-	}
-	if _, _, err := copyLines(Config{}, Lines(in), filepath.Join(folder, "out")); err == nil || !strings.Contains(err.Error(), "in.txt: permission denied") {
-		t.Fatal(err)
-	}
-}
-
 func TestLinesThatAreNoTextAreSkippedOrPassed(t *testing.T) {
 	folder := t.TempDir()
 	in := save(t, filepath.Join(folder, "in.txt"), "a\n\xff\xfe\nb\n")
