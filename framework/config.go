@@ -58,7 +58,7 @@ type Config struct {
 	// application starts for the first time: start refuses another number later.
 	RepartitionPartitions int
 	// Bounded ends the run when all that the sources held at its start is processed, by this process or by others of the
-	// same name.
+	// same name. Those have to be bounded, too: behind a repartition the end of the input comes from all tasks before it.
 	Bounded bool
 	// MaxDrift is how far, in event time, a partition of a source may be ahead of the slowest that has records to be read: further on it is
 	// not read until the others come up. Where sources are read from their beginning, windows would else stay open for as long as

@@ -202,6 +202,17 @@ func (f *files) ends(topic string) (ends []int64, err error) {
 	return ends, nil
 }
 
+// Owners returns what the workers of this process read: no other one has the state folder meanwhile.
+func (a *admin) Owners(_ context.Context, group string) (map[string]map[int32]string, error) {
+	a.files.mu.Lock()
+	j := a.files.jobs[group]
+	a.files.mu.Unlock()
+	if j == nil {
+		return nil, nil
+	}
+	return j.group.Owners(), nil
+}
+
 // Committed returns what the application has committed, which is in its state folder where it does not run.
 func (a *admin) Committed(_ context.Context, group string, names []string) ([][]connector.Position, error) {
 	f := a.files

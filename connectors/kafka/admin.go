@@ -151,6 +151,41 @@ func (a *admin) Committed(ctx context.Context, group string, names []string) ([]
 	return committed, nil
 }
 
+// Owners asks for the members. While the group is being rebalanced what they had before does not count.
+func (a *admin) Owners(ctx context.Context, group string) (map[string]map[int32]string, error) {
+	all, err := a.DescribeGroups(ctx, group)
+	if err == nil {
+		err = all.Error()
+	}
+	if err != nil {
+		return nil, temporary(fmt.Errorf("describe group %s: %w", group, err))
+	}
+	owners := map[string]map[int32]string{}
+	if all[group].State != "Stable" {
+		return owners, nil
+	}
+	for _, m := range all[group].Members {
+		meta, ok := m.Join.AsConsumer()
+		assigned, has := m.Assigned.AsConsumer()
+		if !ok || !has {
+			continue // it is not one of ours
+		}
+		data, err := decodeMemberData(meta.UserData)
+		if err != nil {
+			continue
+		}
+		for _, t := range assigned.Topics {
+			if owners[t.Topic] == nil {
+				owners[t.Topic] = map[int32]string{}
+			}
+			for _, p := range t.Partitions {
+				owners[t.Topic][p] = data.process
+			}
+		}
+	}
+	return owners, nil
+}
+
 // nothing is what a group has committed that is not there.
 func (a *admin) nothing(ctx context.Context, names []string) ([][]connector.Position, error) {
 	topics := make([]connector.TopicSpec, len(names))

@@ -51,6 +51,9 @@ type Admin interface {
 	// Committed returns, for each named topic, what the group committed of each partition: Offset, -1 where nothing is,
 	// and Metadata; nothing else of the positions is set.
 	Committed(ctx context.Context, group string, names []string) ([][]Position, error)
+	// Owners returns, by topic and partition, which process of the group (WorkerConfig.Process) reads it. What nobody reads, or what is just
+	// on its way from one to another, is not in it.
+	Owners(ctx context.Context, group string) (map[string]map[int32]string, error)
 	// Close releases what Admin opened. It is safe to call twice.
 	Close() error
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/millrace/millrace/framework/connector"
 )
@@ -13,6 +14,7 @@ func adminChecks() []check {
 		{name: "topics are told with their partitions, and one that is missing is told", run: topicsAreTold},
 		{name: "a topic that exists is left as it is", run: createsOnce},
 		{name: "the admin tells what is committed", run: tellsCommitted},
+		{name: "the admin tells who reads what", run: tellsOwners},
 		{name: "a bounded run comes to the ends", run: boundedEnds},
 		{name: "closing the admin twice is safe", run: closesAdminTwice},
 	}
@@ -63,6 +65,42 @@ func createsOnce(t *trial) error {
 		return err
 	}
 	return same("the topic", values(h.read[at(1, 0)]), []string{"a", "b"})
+}
+
+func tellsOwners(t *trial) error {
+	source, err := t.source("in", 2)
+	if err != nil {
+		return err
+	}
+	h, err := t.open(t.graph(source))
+	if err != nil {
+		return err
+	}
+	if err := h.until("both partitions", h.owns(2)); err != nil {
+		return err
+	}
+	var owners map[string]map[int32]string
+	told := func(want ...string) func() bool {
+		return func() bool {
+			if owners, err = t.admin.Owners(t.ctx, t.Application); errors.Is(err, connector.ErrTemporary) {
+				err = nil
+				return false
+			}
+			return err != nil || slices.Equal([]string{owners[source.Name][0], owners[source.Name][1]}, want)
+		}
+	}
+	if waited := h.until("the admin to tell that the worker's process has both", told(h.config.Process, h.config.Process)); waited != nil || err != nil {
+		return errors.Join(err, waited, fmt.Errorf("it tells %v", owners))
+	}
+	if err := h.close(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(t.author.Patience); !told("", "")(); {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("after the worker has left the admin tells %v", owners)
+		}
+	}
+	return err
 }
 
 func tellsCommitted(t *trial) error {

@@ -98,6 +98,9 @@ var otherPlants = []plant{
 			}}
 		}
 	}},
+	{"who has left is told to read yet", "the admin tells who reads what", func(p *planted) {
+		p.admin = func(a connector.Admin) connector.Admin { return &plantedAdmin{Admin: a, stale: true} }
+	}},
 	{"the ends are one too far", "a bounded run comes to the ends", func(p *planted) {
 		p.admin = func(a connector.Admin) connector.Admin {
 			return &plantedAdmin{Admin: a, ends: func(all [][]int64) {

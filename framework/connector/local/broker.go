@@ -121,6 +121,10 @@ func (a admin) Committed(_ context.Context, group string, names []string) ([][]c
 	})
 }
 
+func (a admin) Owners(_ context.Context, group string) (map[string]map[int32]string, error) {
+	return a.Group(group).Owners(), nil
+}
+
 // eachLog returns what of says of each partition of the topics.
 func eachLog[T any](b *Broker, names []string, of func(topic string, partition int32, l *Log) T) ([][]T, error) {
 	all := make([][]T, len(names))

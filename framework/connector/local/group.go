@@ -113,6 +113,26 @@ func (g *Group) position(topic string, partition int32) connector.Position {
 	return p
 }
 
+// Owners returns, by topic and partition, which process reads it. What is on its way from one member to another is not in it.
+func (g *Group) Owners() map[string]map[int32]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	owners := map[string]map[int32]string{}
+	for _, t := range g.tasks {
+		if t.holder == nil || t.stage != held {
+			continue
+		}
+		for _, p := range t.holder.partitions(t) {
+			topic := t.holder.host.Config.Topics[p.Topic].Name
+			if owners[topic] == nil {
+				owners[topic] = map[int32]string{}
+			}
+			owners[topic][p.Partition] = t.holder.host.Config.Process
+		}
+	}
+	return owners
+}
+
 // SetCommitted sets the position of a partition, whoever owns it: for positions that were stored before this process
 // began.
 func (g *Group) SetCommitted(topic string, partition int32, offset int64, metadata string) {

@@ -138,7 +138,7 @@ func (w *worker) answer() error {
 			done = append(done, connector.Position{Partition: p.of.at, Offset: p.offset})
 		}
 	}
-	w.shared.ending.ended(w.ended)
+	w.shared.ending.ended(w.ended, w.index)
 	w.ended = w.ended[:0]
 	w.shared.ending.committed(done)
 	return nil

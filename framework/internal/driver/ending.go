@@ -14,24 +14,34 @@ import (
 // ending knows when a bounded run is done: each source's end is fixed once, and its watermark is the end of input when it is
 // read up to there, which goes on downstream as every watermark does. A sub-topology is done when all its tasks have come
 // to the end of their inputs, with all that was due by it, and all its positions are committed at their ends; of tasks
-// that other processes have, the positions must do. Then the ends of what it feeds are fixed. A nil ending never ends.
-// Its methods may be called from any goroutine.
+// that other processes have, the positions must do. A task that nobody has is not done, whatever is committed: a run before may have
+// read as far without closing windows, and this one gets it, or once more where it lost it. Then the ends of what the sub-topology feeds
+// are fixed. A nil ending never ends. Its methods may be called from any goroutine.
 type ending struct {
 	plan    *Plan
 	layout  *Layout
 	owned   *Owned
+	process string        // this one, as the group knows it
 	changed chan struct{} // capacity 1: a position moved
 
 	mu        sync.Mutex // guards what follows; never held over a call to the connector
 	positions map[connector.Partition]int64
-	ends      map[int32][]int64            // fixed ends by topic
-	mine      map[connector.Partition]bool // of this process: whether its task has ended, with all it made acknowledged
+	ends      map[int32][]int64 // fixed ends by topic
+	mine      map[connector.Partition]claim
+	others    map[connector.Partition]bool // of other processes, as the group said last
 	joined    map[int]bool                 // workers that were told what they have
+	told      int                          // how often one was
 	done      []bool                       // by sub-topology
 	workers   []*worker                    // to be woken when an end is fixed
 }
 
-func newEnding(p *Plan, l *Layout, owned *Owned) (*ending, error) {
+// claim is the worker of this process that has a partition, and whether its task has ended, with all that it made acknowledged.
+type claim struct {
+	worker int
+	ended  bool
+}
+
+func newEnding(p *Plan, l *Layout, owned *Owned, process string) (*ending, error) {
 	if at := p.cycle(); at >= 0 {
 		return nil, fmt.Errorf("a bounded run cannot end: sub-topology %d feeds itself through a topic", at)
 	}
@@ -41,8 +51,8 @@ func newEnding(p *Plan, l *Layout, owned *Owned) (*ending, error) {
 		}
 	}
 	return &ending{
-		plan: p, layout: l, owned: owned, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
-		ends: map[int32][]int64{}, mine: map[connector.Partition]bool{}, joined: map[int]bool{}, done: make([]bool, len(p.Subs)),
+		plan: p, layout: l, owned: owned, process: process, changed: make(chan struct{}, 1), positions: map[connector.Partition]int64{},
+		ends: map[int32][]int64{}, mine: map[connector.Partition]claim{}, others: map[connector.Partition]bool{}, joined: map[int]bool{}, done: make([]bool, len(p.Subs)),
 	}, nil
 }
 
@@ -63,36 +73,38 @@ func (e *ending) assigned(worker int, as []connector.Assignment) {
 	positions := make([]connector.Position, len(as))
 	e.mu.Lock()
 	e.joined[worker] = true
+	e.told++
 	for i, a := range as {
 		positions[i] = connector.Position{Partition: a.Partition, Offset: a.Offset}
-		e.mine[a.Partition] = false
+		e.mine[a.Partition] = claim{worker: worker}
+		delete(e.others, a.Partition)
 	}
 	e.mu.Unlock()
 	e.committed(positions)
 }
 
-// left notes that a partition is not this process's any more, unless another worker of it has it by now.
-func (e *ending) left(p connector.Partition) {
+// left notes that a worker has let a partition go. It is late sometimes: another worker of the process may have it by then.
+func (e *ending) left(p connector.Partition, worker int) {
 	if e == nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.owned.has(p) {
+	if e.mine[p].worker == worker {
 		delete(e.mine, p)
 	}
 }
 
-// ended notes that tasks have come to the end of their inputs.
-func (e *ending) ended(tasks []*task) {
+// ended notes that tasks of a worker have come to the end of their inputs.
+func (e *ending) ended(tasks []*task, worker int) {
 	if e == nil || len(tasks) == 0 {
 		return
 	}
 	e.mu.Lock()
 	for _, t := range tasks {
 		for _, p := range t.inputs {
-			if _, mine := e.mine[p.at]; mine {
-				e.mine[p.at] = true
+			if c, mine := e.mine[p.at]; mine && c.worker == worker {
+				e.mine[p.at] = claim{worker, true}
 			}
 		}
 	}
@@ -155,20 +167,33 @@ func (e *ending) wait(ctx context.Context, admin connector.Admin) error {
 	}
 }
 
-// ask learns what the group has committed of partitions that other instances have.
+// ask learns which partitions other instances have, and what the group has committed of them.
 func (e *ending) ask(ctx context.Context, admin connector.Admin) {
+	if e.owned.all() {
+		return
+	}
+	e.mu.Lock()
+	told := e.told
+	e.mu.Unlock()
+	owners, err := admin.Owners(ctx, e.plan.App)
+	if err != nil {
+		return // the next try is a second away
+	}
 	for _, sub := range e.plan.Subs {
 		for _, topic := range sub.Sources {
 			committed, err := admin.Committed(ctx, e.plan.App, []string{e.plan.Topics[topic].Name})
 			if err != nil {
-				continue // the next try is a second away
+				continue
 			}
 			e.mu.Lock()
 			for number, at := range committed[0] {
 				p := connector.Partition{Topic: topic, Partition: int32(number)}
-				if !e.owned.has(p) { // of its own it hears from its workers, when they are answered
-					e.positions[p] = max(e.positions[p], at.Offset)
+				if e.owned.has(p) { // of its own it hears from its workers, when they are answered
+					continue
 				}
+				e.positions[p] = max(e.positions[p], at.Offset)
+				owner, has := owners[e.plan.Topics[topic].Name][int32(number)]
+				e.others[p] = has && owner != e.process && e.told == told
 			}
 			e.mu.Unlock()
 		}
@@ -212,8 +237,8 @@ func (e *ending) over(ctx context.Context, admin connector.Admin, sub int) (bool
 		for number, end := range e.ends[topic] {
 			p := connector.Partition{Topic: topic, Partition: int32(number)}
 			at, known := e.positions[p]
-			ended, mine := e.mine[p]
-			if !known || at < end || mine && !ended {
+			has, mine := e.mine[p]
+			if !known || at < end || mine && !has.ended || !mine && !e.others[p] {
 				return false, nil
 			}
 		}

@@ -2,6 +2,7 @@ package driver_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,6 +89,46 @@ func TestABoundedRunThatIsStoppedInTheMiddleIsEndedByTheNextOne(t *testing.T) {
 				t.Fatalf("seed %d", seed)
 			}
 		})
+	}
+}
+
+// All that the sources have was read by the run before, and this one loses its tasks before it has closed their windows: that nobody has them
+// does not end it.
+func TestABoundedRunThatLosesItsTasksClosesTheirWindows(t *testing.T) {
+	lost := 0
+	for seed := range uint64(120) {
+		inBubble(t, seed, func(t *testing.T, s *sim) {
+			s.cluster(3)
+			s.faults = simFaults{ack: 100 * time.Millisecond, fetch: 100 * time.Millisecond}
+			s.rejoin = 3 * time.Second
+			want := s.someWindows(2, 2)
+			plan := events{stages: 2}.plan(t)
+			once := func(bounded bool) *eventsRun {
+				return s.begin(plan, func(c *driver.Config) {
+					c.Connector = transactionalInstance{c.Connector.(*instance)}
+					c.ExactlyOnce, c.Bounded, c.Workers = true, bounded, 1+int(seed%2)
+				})
+			}
+			before := once(false)
+			time.Sleep(10 * time.Second)
+			before.end(t)
+			r := once(true)
+			time.Sleep(time.Duration(s.rng.Int64N(int64(1500 * time.Millisecond))))
+			s.mu.Lock()
+			for _, m := range slices.Clone(s.group.members) {
+				s.group.lose(m)
+				lost++
+			}
+			s.mu.Unlock()
+			r.byItself(t, patience)
+			wantFinals(t, s, want...)
+			if t.Failed() {
+				t.Fatalf("seed %d", seed)
+			}
+		})
+	}
+	if lost == 0 {
+		t.Error("no run lost anything: that shows nothing")
 	}
 }
 

@@ -45,6 +45,19 @@ func (o *Owned) has(p connector.Partition) bool {
 	return has
 }
 
+// all says that this process has all partitions.
+func (o *Owned) all() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for _, s := range o.plan.Subs {
+		for _, topic := range s.Sources {
+			n += int(o.layout.Partitions[topic])
+		}
+	}
+	return len(o.partitions) == n
+}
+
 // Of returns the partitions of a source topic that this process has, in order, and how many the topic has; 0 if it is no
 // source topic or the run has not begun.
 func (o *Owned) Of(topic string) (owned []int32, of int) {

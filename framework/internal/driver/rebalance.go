@@ -166,7 +166,7 @@ func (w *worker) drop(partitions []connector.Assignment) {
 			}
 			delete(w.parts, p.at)
 			w.shared.owned.leave(p.at, w.index)
-			w.shared.ending.left(p.at)
+			w.shared.ending.left(p.at, w.index)
 		}
 		for at := range p.task.restoring {
 			delete(w.stores, at)

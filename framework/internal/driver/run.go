@@ -86,6 +86,7 @@ type shared struct {
 	instance      string
 	disk          *disk.DB // nil: stores are in memory
 	graph         uint32   // number of this run in its process
+	process       string   // what the group calls this one
 
 	heavy atomic.Bool // it was said that stores take more than the budget
 
@@ -163,6 +164,7 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 	}
 	s.instance, s.disk = c.Instance, c.Disk
 	s.graph = graphs.Add(1)
+	s.process = processID()
 	if s.owned == nil {
 		s.owned = &Owned{}
 	}
@@ -172,7 +174,7 @@ func newShared(ctx context.Context, c Config, admin connector.Admin) (*shared, e
 	}
 	s.progress.begin(c.Plan, s.layout)
 	if c.Bounded {
-		if s.ending, err = newEnding(c.Plan, s.layout, s.owned); err != nil {
+		if s.ending, err = newEnding(c.Plan, s.layout, s.owned, s.process); err != nil {
 			return nil, err
 		}
 	}
@@ -195,9 +197,8 @@ func (s *shared) run(ctx context.Context, c Config, admin connector.Admin) error
 	tasksBy := make([]atomic.Pointer[[]TaskProgress], n)
 	s.progress.byWorker.Store(&tasksBy)
 	s.ready = make([]bool, n)
-	process := processID()
 	for i := range n {
-		client, err := c.Connector.Open(ctx, s.workerConfig(i, n, process, c.BudgetBytes))
+		client, err := c.Connector.Open(ctx, s.workerConfig(i, n, c.BudgetBytes))
 		if err != nil {
 			for _, w := range s.workers {
 				err = errors.Join(err, w.client.Close(ctx))
@@ -255,9 +256,9 @@ func (s *shared) await(running context.Context, stop func(), ended <-chan error,
 	return errors.Join(errs...)
 }
 
-func (s *shared) workerConfig(index, workers int, process string, budget int64) connector.WorkerConfig {
+func (s *shared) workerConfig(index, workers int, budget int64) connector.WorkerConfig {
 	c := connector.WorkerConfig{
-		Group: s.plan.App, Process: process, Instance: cmp.Or(s.instance, process), Atomic: s.transactional, Index: index, Hash: s.plan.Hash,
+		Group: s.plan.App, Process: s.process, Instance: cmp.Or(s.instance, s.process), Atomic: s.transactional, Index: index, Hash: s.plan.Hash,
 		Bounded: s.ending != nil, Budget: budget / int64(workers), MaxWrite: budget, Rebalance: s.rebalance,
 		Logger: s.log.With("worker", index),
 	}

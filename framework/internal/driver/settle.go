@@ -143,7 +143,7 @@ func (w *worker) acknowledge() {
 		if w.shared.atomic {
 			w.ended = append(w.ended, w.closed[0].ended...)
 		} else {
-			w.shared.ending.ended(w.closed[0].ended)
+			w.shared.ending.ended(w.closed[0].ended, w.index)
 		}
 		w.finished(w.closed[0])
 		w.closed = slices.Delete(w.closed, 0, 1)

@@ -111,6 +111,23 @@ func (a *simAdmin) Ends(_ context.Context, names []string) ([][]int64, error) {
 	return ends, nil
 }
 
+func (a *simAdmin) Owners(context.Context, string) (map[string]map[int32]string, error) {
+	a.sim.mu.Lock()
+	defer a.sim.mu.Unlock()
+	g, owners := &a.sim.group, map[string]map[int32]string{}
+	for t, m := range g.owner {
+		for _, at := range g.tasks[t] {
+			if owners[at.topic] == nil {
+				owners[at.topic] = map[int32]string{}
+			}
+			if !g.leaving[t] {
+				owners[at.topic][at.partition] = m.config.Process
+			}
+		}
+	}
+	return owners, nil
+}
+
 func (a *simAdmin) Committed(_ context.Context, _ string, names []string) ([][]connector.Position, error) {
 	a.sim.mu.Lock()
 	defer a.sim.mu.Unlock()

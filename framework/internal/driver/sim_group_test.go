@@ -193,6 +193,15 @@ func (g *simGroup) lose(m *member) {
 	if len(e.Partitions) > 0 {
 		m.away = true
 		m.push(e, func() {
+			if g.sim.rejoin > 0 {
+				time.AfterFunc(g.sim.rejoin, func() {
+					g.sim.mu.Lock()
+					defer g.sim.mu.Unlock()
+					m.away = false
+					g.rebalance()
+				})
+				return
+			}
 			m.away = false
 			g.rebalance()
 		})

@@ -34,6 +34,7 @@ type sim struct {
 	refuse    string                     // the next write to this topic is refused for good
 	ahead     int64                      // records that repartition topics seem to hold beyond their end
 	wiped     bool                       // metadata of commits was: times are not what records say any more
+	rejoin    time.Duration              // how long a member is away that lost what it had
 	stuck     map[simPlace]bool          // nothing is fetched from these
 	slow      map[simPlace]time.Duration // between two fetches of these
 	restoring time.Duration              // how long a restoration takes

@@ -177,6 +177,9 @@ func (m *transactionalMember) Abort(ctx context.Context, cause error) error {
 	if err := m.member.Close(ctx); err != nil {
 		return err
 	}
+	if err := sleep(ctx, s.rejoin); err != nil {
+		return err
+	}
 	w, err := m.instance.Open(ctx, m.config)
 	if err != nil {
 		return err
